@@ -1,0 +1,1 @@
+"""The orchestrator, the turn, and the coordinators it calls."""

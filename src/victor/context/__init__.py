@@ -1,0 +1,1 @@
+"""Token counting, compaction strategies, and the pairing check."""

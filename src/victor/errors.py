@@ -1,0 +1,189 @@
+"""Every exception that Victor raises.
+
+    VictorError
+    ├── ConfigError                a setting that is unknown, ill-typed or unreadable; names source and key
+    │   └── UnknownNameError       a name that is not registered; lists the known ones
+    ├── ProviderError              the model could not answer
+    │   ├── AuthenticationError    the key is missing, wrong or not allowed to do this
+    │   ├── RateLimitError         the vendor asks to wait
+    │   ├── ProviderUnavailable    unreachable, overloaded or answering with 5xx
+    │   ├── ContextExceeded        the request does not fit the model's window
+    │   ├── InvalidRequest         the vendor refuses the request as it stands
+    │   ├── BadReply               the answer is broken: cut, not JSON, or against the protocol
+    │   └── ModelMissing           the model, or what it needs to run here, is not installed
+    ├── ToolError                  a tool failed; the text is what the model is told
+    │   └── WorkspaceError         a path leads outside the workspace, or cannot be read or written
+    ├── SafetyError                the safety check itself failed
+    ├── SessionError               the record cannot be opened, read or written
+    │   └── SessionNotFound
+    ├── CheckpointError            a restorable point cannot be kept or restored
+    ├── CompactionError            no strategy could make the context fit
+    ├── CoordinatorError           a coordinator that the turn cannot do without failed
+    ├── TurnInProgress             chat was called while a turn runs on the same orchestrator
+    ├── WrongEventLoop             the orchestrator is used from another loop or thread
+    ├── WorkflowError              a workflow is ill-formed or a step of it failed
+    └── EvaluationError            a suite is ill-formed
+
+Each says what happened, where, and what to do. None carries a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+
+class VictorError(Exception):
+    """Base of every exception that Victor raises on purpose."""
+
+    hint: str = ""
+    """What the reader can do about it, or empty."""
+
+    retryable: bool = False
+    """Whether the same call may succeed later without a change."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint or type(self).hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message} {self.hint}" if self.hint else message
+
+
+class ConfigError(VictorError):
+    """A setting is unknown, ill-typed or unreadable. The text names the source and the key."""
+
+
+class UnknownNameError(ConfigError):
+    """A name that nothing is registered under."""
+
+    def __init__(self, kind: str, name: str, known: tuple[str, ...], *, hint: str = "") -> None:
+        """Say which `kind` of thing (a noun) has no `name`, suggesting the nearest of `known`."""
+        nearest = difflib.get_close_matches(name, known, n=1)
+        meant = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        listed = ", ".join(sorted(known)) or "none"
+        super().__init__(f"There is no {kind} {name!r}.{meant} Known: {listed}.", hint=hint)
+        self.name = name
+        self.known = known
+
+
+class ProviderError(VictorError):
+    """The model could not answer.
+
+    `provider` and `model` say which, `status` is the HTTP status where there was one, and
+    `retry_after` the seconds that the vendor asks to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str = "",
+        model: str = "",
+        status: int | None = None,
+        retry_after: float | None = None,
+        hint: str = "",
+    ) -> None:
+        where = ", ".join(part for part in (provider, model) if part)
+        super().__init__(f"{message} ({where})" if where else message, hint=hint)
+        self.provider = provider
+        self.model = model
+        self.status = status
+        self.retry_after = retry_after
+
+
+class AuthenticationError(ProviderError):
+    """The key is missing, wrong, or not allowed to do this."""
+
+
+class RateLimitError(ProviderError):
+    """The vendor asks to wait."""
+
+    retryable = True
+
+
+class ProviderUnavailable(ProviderError):
+    """The vendor is unreachable, overloaded, or answers with a server error."""
+
+    retryable = True
+
+
+class ContextExceeded(ProviderError):
+    """The request does not fit the model's context window."""
+
+
+class InvalidRequest(ProviderError):
+    """The vendor refuses the request as it stands."""
+
+
+class BadReply(ProviderError):
+    """The answer is broken: cut off, not JSON, or against the vendor's own protocol."""
+
+    retryable = True
+
+
+class ModelMissing(ProviderError):
+    """The model, or what it needs to run here, is not installed."""
+
+
+class ToolError(VictorError):
+    """A tool failed. The text is what the model is told, so it says what to do next."""
+
+
+class WorkspaceError(ToolError):
+    """A path leads outside the workspace, or cannot be read or written."""
+
+
+class SafetyError(VictorError):
+    """The safety check itself failed; effects are denied."""
+
+
+class SessionError(VictorError):
+    """The session record cannot be opened, read or written."""
+
+
+class SessionNotFound(SessionError):
+    """No session has this id."""
+
+    def __init__(self, session_id: str, *, hint: str = "") -> None:
+        super().__init__(
+            f"There is no session {session_id!r}.",
+            hint=hint or "`victor sessions` lists the recorded ones.",
+        )
+        self.session_id = session_id
+
+
+class CheckpointError(VictorError):
+    """A restorable point cannot be kept or restored."""
+
+
+class CompactionError(VictorError):
+    """Not even the fallback could make the context fit the model's window."""
+
+
+class CoordinatorError(VictorError):
+    """A coordinator that the turn cannot do without failed."""
+
+    def __init__(self, coordinator: str, message: str, *, hint: str = "") -> None:
+        super().__init__(f"The {coordinator} coordinator failed: {message}", hint=hint)
+        self.coordinator = coordinator
+
+
+class TurnInProgress(VictorError):
+    """`chat` was called while a turn runs on the same orchestrator."""
+
+    hint = "Await the running turn first, or use one orchestrator per conversation."
+
+
+class WrongEventLoop(VictorError):
+    """The orchestrator is used from another event loop or thread than the one it started in."""
+
+    hint = "Create one orchestrator per event loop."
+
+
+class WorkflowError(VictorError):
+    """A workflow is ill-formed, or a step of it failed."""
+
+
+class EvaluationError(VictorError):
+    """An evaluation suite is ill-formed."""

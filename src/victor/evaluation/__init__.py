@@ -1,0 +1,1 @@
+"""Suites of tasks, scorers, statistics and reports."""

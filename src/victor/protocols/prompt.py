@@ -1,0 +1,48 @@
+"""The port to what writes the system prompt."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+
+class PromptContext(Mapping[str, Any]):
+    """What a contributor may know: the session's facts and what the caller passed.
+
+    Facts: `session_id`, `workspace`, `provider`, `model`, `mode`, `task` (the user's message).
+    The caller's own keys come from `orchestrator.prompt_context` and
+    `chat(..., prompt_context={...})` and win over facts of the same name.
+    """
+
+    __slots__ = ("_facts",)
+
+    def __init__(self, facts: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        self._facts = {**(facts or {}), **more}
+
+    def __getitem__(self, key: str) -> Any:
+        return self._facts[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def __repr__(self) -> str:
+        return f"PromptContext({self._facts!r})"
+
+
+@runtime_checkable
+class IPromptContributor(Protocol):
+    """Writes one part of the system prompt. The higher `priority()` comes first."""
+
+    @abstractmethod
+    def priority(self) -> int:
+        """Return the rank of this part. Built-in parts stand between 10 and 1000."""
+        ...
+
+    @abstractmethod
+    async def get_contribution(self, context: PromptContext) -> str:
+        """Return the part's text, or an empty string to add nothing."""
+        ...

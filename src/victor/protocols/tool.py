@@ -1,0 +1,52 @@
+"""The port to a tool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from victor.messages import JsonObject, ToolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """What a tool gives back."""
+
+    content: str
+    """What the model is told. Capped by the coordinator."""
+    display: str = ""
+    """What a person is shown instead, such as a diff; may be empty."""
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEnvironment:
+    """What a tool may use beside its arguments."""
+
+    workspace: Path
+    """Resolved folder that file tools are confined to."""
+    session_id: str = ""
+    writable: bool = True
+    """False in modes that may not change the workspace; processes are sandboxed accordingly."""
+    progress: Callable[[str], None] = field(default=lambda _: None)
+    """Tells a person what is going on, one line at a time."""
+
+
+@runtime_checkable
+class ITool(Protocol):
+    """Something that the model can run."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """The tool as the model is told of it."""
+        ...
+
+    def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
+        """Return the paths that running it with `arguments` may change; empty if it cannot tell."""
+        ...
+
+    async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
+        """Run it. `arguments` fit the schema. Raises `ToolError` with a text for the model."""
+        ...

@@ -1,0 +1,1 @@
+"""Vendor adapters: one file for each wire protocol."""

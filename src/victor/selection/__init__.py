@@ -1,0 +1,1 @@
+"""Strategies that choose which tools to offer."""

@@ -1,0 +1,1 @@
+"""Where sessions and checkpoints are kept."""

@@ -1,0 +1,1 @@
+"""Public doubles for tests: providers, observers and tools without the network."""

@@ -1,0 +1,1 @@
+"""The built-in tools, and the decorator that makes one of a function."""

@@ -1,0 +1,1 @@
+"""Workflows: from YAML or Python to a typed graph, and its run."""
