@@ -1,7 +1,7 @@
 """Every exception that Victor raises.
 
     VictorError
-    ├── ConfigError                a setting that is unknown, ill-typed or unreadable; names source and key
+    ├── ConfigError                a setting is unknown, ill-typed or unreadable; names source, key
     │   └── UnknownNameError       a name that is not registered; lists the known ones
     ├── ProviderError              the model could not answer
     │   ├── AuthenticationError    the key is missing, wrong or not allowed to do this
@@ -84,12 +84,14 @@ class ProviderError(VictorError):
         retry_after: float | None = None,
         hint: str = "",
     ) -> None:
-        where = ", ".join(part for part in (provider, model) if part)
+        where = ", ".join(name for name in (provider, model) if name)
         super().__init__(f"{message} ({where})" if where else message, hint=hint)
         self.provider = provider
         self.model = model
         self.status = status
         self.retry_after = retry_after
+        self.partial = ""
+        """The text that had arrived when the call failed; filled in by the chat coordinator."""
 
 
 class AuthenticationError(ProviderError):

@@ -12,7 +12,7 @@ A turn ends with exactly one of `TurnEnded`, `TurnFailed` and `TurnCancelled`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from victor.messages import Reply, Response, StopReason, ToolCall, ToolResult, Usage
@@ -81,7 +81,7 @@ class ReplyFinished:
     """The provider's stream is complete. Always the last of a stream, and only of a whole one."""
 
     stop_reason: StopReason
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     model: str = ""
     """The model that answered, as the vendor names it."""
 

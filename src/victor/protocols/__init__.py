@@ -9,9 +9,9 @@ from victor.protocols.analytics import (
 )
 from victor.protocols.config import IConfigProvider
 from victor.protocols.context import CompactionRequest, ICompactionStrategy, Summarizer
-from victor.protocols.observer import IObserver
+from victor.protocols.observer import Emit, IObserver
 from victor.protocols.prompt import IPromptContributor, PromptContext
-from victor.protocols.provider import IProvider, ModelInfo
+from victor.protocols.provider import Endpoint, IProvider, ModelInfo
 from victor.protocols.safety import Allow, Ask, CallReview, Deny, IApprover, Mode, Verdict
 from victor.protocols.selection import IToolSelectionStrategy, ScoredTool
 from victor.protocols.storage import (
@@ -22,7 +22,8 @@ from victor.protocols.storage import (
     Record,
     SessionInfo,
 )
-from victor.protocols.tool import ITool, ToolEnvironment, ToolOutput
+from victor.protocols.tool import Executed, ITool, ToolEnvironment, ToolOutput
+from victor.protocols.workflow import RunTool, RunTurn
 
 __all__ = [
     "Allow",
@@ -33,6 +34,9 @@ __all__ = [
     "CompactionRequest",
     "Context",
     "Deny",
+    "Emit",
+    "Endpoint",
+    "Executed",
     "ExportResult",
     "FileImage",
     "IAnalyticsExporter",
@@ -50,6 +54,8 @@ __all__ = [
     "ModelInfo",
     "PromptContext",
     "Record",
+    "RunTool",
+    "RunTurn",
     "ScoredTool",
     "SessionAnalytics",
     "SessionInfo",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from victor.events import Event
+
+Emit: TypeAlias = Callable[[Event], None]
+"""Publishes an event. It never raises and never waits."""
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""The port to a model vendor, and to the clock."""
+"""The port to a model vendor."""
 
 from __future__ import annotations
 
@@ -57,3 +57,11 @@ class IProvider(Protocol):
     async def aclose(self) -> None:
         """Release connections. Safe to call twice."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a model call goes."""
+
+    provider: IProvider
+    model: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from victor.messages import JsonObject, ToolSpec
+from victor.messages import JsonObject, ToolCall, ToolResult, ToolSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,17 @@ class ToolEnvironment:
     """False in modes that may not change the workspace; processes are sandboxed accordingly."""
     progress: Callable[[str], None] = field(default=lambda _: None)
     """Tells a person what is going on, one line at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A tool call with its result."""
+
+    call: ToolCall
+    result: ToolResult
+    seconds: float
+    display: str = ""
+    """What a person is shown beside the result; may be empty."""
 
 
 @runtime_checkable

@@ -1,0 +1,241 @@
+"""What the turn needs of its coordinators. A coordinator fits by shape; there is no base class."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from victor.errors import ProviderError
+from victor.messages import (
+    Context,
+    Message,
+    Reply,
+    Request,
+    ToolCall,
+    ToolSpec,
+)
+from victor.protocols import (
+    Allow,
+    Ask,
+    CallReview,
+    Checkpoint,
+    Deny,
+    Emit,
+    Endpoint,
+    Executed,
+    IProvider,
+    Mode,
+    PromptContext,
+    Record,
+    SessionInfo,
+    Summarizer,
+    Verdict,
+)
+
+
+class Configurable(Protocol):
+    """Takes its settings when the session starts, and again on reload."""
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Adopt the settings that concern it. Raises `ConfigError` and then keeps the old ones."""
+        ...
+
+
+class ConfigStage(Protocol):
+    """Which settings hold."""
+
+    def get_config(self) -> Mapping[str, Any]:
+        """Return the settings in force, read-only."""
+        ...
+
+    async def load(self, session_id: str) -> Mapping[str, Any]:
+        """Ask every source again, adopt and return the result. Raises `ConfigError`."""
+        ...
+
+
+class ProviderStage(Protocol):
+    """Which model serves."""
+
+    @property
+    def current(self) -> Endpoint:
+        """Where the next model call goes."""
+        ...
+
+    def fall_back(self, error: ProviderError) -> Endpoint | None:
+        """Move to the next endpoint because of `error`, and return it; None if there is none."""
+        ...
+
+    def succeeded(self) -> None:
+        """Note that the current endpoint has answered."""
+        ...
+
+
+class ModeStage(Protocol):
+    """What the agent may do now."""
+
+    @property
+    def current(self) -> Mode:
+        """The mode in force."""
+        ...
+
+
+class PromptStage(Protocol):
+    """The system prompt."""
+
+    async def build_system_prompt(self, context: PromptContext) -> str:
+        """Return the prompt, its parts joined in order of priority."""
+        ...
+
+
+class ContextStage(Protocol):
+    """The messages the model sees."""
+
+    def append(self, *messages: Message) -> None:
+        """Add messages: a user message, or a whole step."""
+        ...
+
+    def get_context(self) -> Context:
+        """Return the messages in force."""
+        ...
+
+    def replace(self, context: Context, *, source: str, emit: Emit) -> None:
+        """Start over from `context`, repaired to a valid history and reported as `source`'s."""
+        ...
+
+    def token_count(self) -> int:
+        """Return the estimate of the tokens in force; constant time."""
+        ...
+
+    async def fit(
+        self, window: int, overhead: int, emit: Emit, summarize: Summarizer | None
+    ) -> Context:
+        """Return a context that fits `window` tokens beside `overhead`, compacting if it must.
+
+        Raises `CompactionError` when even the fallback cannot make it fit.
+        """
+        ...
+
+    def truncate(self, window: int, overhead: int, emit: Emit) -> Context:
+        """Return a context that fits, made by the deterministic fallback alone.
+
+        Raises `CompactionError`.
+        """
+        ...
+
+    def estimate(self, text: str) -> int:
+        """Return the estimate of the tokens in `text`."""
+        ...
+
+
+class ToolSelectionStage(Protocol):
+    """Which tools are worth offering."""
+
+    async def select(self, task: str, tools: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:
+        """Return the tools to offer; sticky within a session."""
+        ...
+
+
+class ChatStage(Protocol):
+    """One exchange with the model."""
+
+    async def reply(self, provider: IProvider, request: Request, emit: Emit) -> Reply:
+        """Return the whole answer, emitting its deltas as they arrive. Raises `ProviderError`."""
+        ...
+
+
+class SafetyStage(Protocol):
+    """Whether tool calls may run."""
+
+    async def review(self, reviews: tuple[CallReview, ...], mode: Mode) -> tuple[Verdict, ...]:
+        """Return one verdict for each call, in order. Raises `SafetyError`."""
+        ...
+
+    async def ask(self, call: ToolCall, verdict: Ask) -> Allow | Deny:
+        """Let a person decide; without one, deny."""
+        ...
+
+
+class CheckpointStage(Protocol):
+    """Restorable points."""
+
+    async def before(
+        self, session_id: str, turn_id: str, paths: tuple[Path, ...]
+    ) -> Checkpoint | None:
+        """Keep what is at `paths` now; None where there is nothing to keep.
+
+        Raises `CheckpointError`.
+        """
+        ...
+
+    async def after(self, checkpoint: Checkpoint) -> None:
+        """Note what the step left at the checkpoint's paths. Raises `CheckpointError`."""
+        ...
+
+
+class ToolStage(Protocol):
+    """Running tools."""
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """Every tool there is."""
+        ...
+
+    def reviews(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
+        """Return what safety needs to know of each call, in order."""
+        ...
+
+    def paths(self, calls: tuple[ToolCall, ...]) -> tuple[Path, ...]:
+        """Return the paths that the calls may change."""
+        ...
+
+    def execute(
+        self,
+        calls: tuple[ToolCall, ...],
+        verdicts: tuple[Verdict, ...],
+        mode: Mode,
+        emit: Emit,
+    ) -> AsyncIterator[Executed]:
+        """Run the allowed calls and yield one result for every call, as they come.
+
+        Emits `ToolCallStarted` for each call that runs. Closing the generator ends what still runs.
+        """
+        ...
+
+
+class SessionStage(Protocol):
+    """The durable record."""
+
+    async def start(self, info: SessionInfo) -> None:
+        """Open the session for writing, creating it if need be. Raises `SessionError`."""
+        ...
+
+    async def record(self, session_id: str, record: Record) -> None:
+        """Commit one entry. Raises `SessionError`."""
+        ...
+
+    async def load(self, session_id: str) -> tuple[Record, ...]:
+        """Return what was committed. Raises `SessionError`."""
+        ...
+
+    async def close(self) -> None:
+        """Release the record. Raises `SessionError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The coordinators that a turn calls, by role."""
+
+    config: ConfigStage
+    provider: ProviderStage
+    mode: ModeStage
+    prompt: PromptStage
+    context: ContextStage
+    tool_selection: ToolSelectionStage
+    chat: ChatStage
+    safety: SafetyStage
+    checkpoint: CheckpointStage
+    tool: ToolStage
+    session: SessionStage
