@@ -12,25 +12,40 @@ from victor.protocols.context import CompactionRequest, ICompactionStrategy, Sum
 from victor.protocols.observer import Emit, IObserver
 from victor.protocols.prompt import IPromptContributor, PromptContext
 from victor.protocols.provider import Endpoint, IProvider, ModelInfo
-from victor.protocols.safety import Allow, Ask, CallReview, Deny, IApprover, Mode, Verdict
+from victor.protocols.safety import (
+    Access,
+    Allow,
+    Approval,
+    Ask,
+    CallReview,
+    CommandFacts,
+    Deny,
+    IApprover,
+    Mode,
+    Verdict,
+)
 from victor.protocols.selection import IToolSelectionStrategy, ScoredTool
 from victor.protocols.storage import (
     Checkpoint,
     FileImage,
     ICheckpointStore,
+    IFileImages,
     ISessionStore,
     Record,
     SessionInfo,
 )
-from victor.protocols.tool import Executed, ITool, ToolEnvironment, ToolOutput
+from victor.protocols.tool import Executed, ITool, IToolAccess, ToolEnvironment, ToolOutput
 from victor.protocols.workflow import RunTool, RunTurn
 
 __all__ = [
+    "Access",
     "Allow",
     "AnalyticsEvent",
+    "Approval",
     "Ask",
     "CallReview",
     "Checkpoint",
+    "CommandFacts",
     "CompactionRequest",
     "Context",
     "Deny",
@@ -44,11 +59,13 @@ __all__ = [
     "ICheckpointStore",
     "ICompactionStrategy",
     "IConfigProvider",
+    "IFileImages",
     "IObserver",
     "IPromptContributor",
     "IProvider",
     "ISessionStore",
     "ITool",
+    "IToolAccess",
     "IToolSelectionStrategy",
     "Mode",
     "ModelInfo",

@@ -46,6 +46,31 @@ Verdict: TypeAlias = Allow | Deny | Ask
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """What a call reaches for, as permission rules see it."""
+
+    paths: tuple[str, ...] = ()
+    """Files that it reads or changes, links resolved: relative to the workspace, with `/`;
+    absolute where they are outside."""
+    command: str = ""
+    """The shell command that it runs."""
+    known: bool = True
+    """False where it cannot be told; then a rule that forbids some of it forbids it all."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFacts:
+    """What can be said of a shell command without running it."""
+
+    parts: tuple[str, ...]
+    """Every command that may be in it; rather one too many than one too few."""
+    plain: bool = False
+    """One program with its arguments: nothing that the shell would expand, join or redirect."""
+    harmless: bool = False
+    """Plain, and known to read files of the workspace at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallReview:
     """What safety is told of a call."""
 
@@ -55,12 +80,23 @@ class CallReview:
     """False where there is no such tool."""
     undoable: bool = True
     """Whether a checkpoint stands behind it."""
+    access: Access = Access(known=False)
+    """What it reaches for."""
+
+
+class Approval(StrEnum):
+    """A person's answer where yes and no are not enough."""
+
+    ONCE = "once"
+    SESSION = "session"
+    """Yes, and to the same call for the rest of the session."""
+    REFUSED = "refused"
 
 
 @runtime_checkable
 class IApprover(Protocol):
     """Asks a person."""
 
-    async def approve(self, call: ToolCall, question: str) -> bool:
-        """Return whether the person lets the call run."""
+    async def approve(self, call: ToolCall, question: str) -> bool | Approval:
+        """Return whether the person lets the call run; True is `Approval.ONCE`."""
         ...

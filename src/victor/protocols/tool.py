@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from victor.messages import JsonObject, ToolCall, ToolResult, ToolSpec
+from victor.protocols.safety import Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ class ToolEnvironment:
     session_id: str = ""
     writable: bool = True
     """False in modes that may not change the workspace; processes are sandboxed accordingly."""
+    timeout: float = 120.0
+    """Seconds after which the call is ended; a tool that can give part of its result ends before."""
+    output_limit: int = 40_000
+    """Characters that the model is shown of the result; a tool that can page keeps below."""
     progress: Callable[[str], None] = field(default=lambda _: None)
     """Tells a person what is going on, one line at a time."""
 
@@ -60,4 +65,13 @@ class ITool(Protocol):
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Run it. `arguments` fit the schema. Raises `ToolError` with a text for the model."""
+        ...
+
+
+@runtime_checkable
+class IToolAccess(Protocol):
+    """A tool that tells what a call reaches for. Of others, rules see `paths` and plain texts."""
+
+    def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
+        """Return what running it with `arguments` reads, changes or starts."""
         ...
