@@ -124,8 +124,8 @@ class ContextStage(Protocol):
         """
         ...
 
-    def estimate(self, text: str) -> int:
-        """Return the estimate of the tokens in `text`."""
+    def overhead(self, system: str, tools: tuple[ToolSpec, ...]) -> int:
+        """Return the estimate of the tokens that prompt and tools take; kept while they last."""
         ...
 
 
@@ -236,6 +236,7 @@ class Stages:
     tool_selection: ToolSelectionStage
     chat: ChatStage
     safety: SafetyStage
-    checkpoint: CheckpointStage
+    checkpoint: CheckpointStage | None
+    """None where undo is switched off."""
     tool: ToolStage
     session: SessionStage

@@ -1,0 +1,186 @@
+"""The first half of a step: everything that a model call needs, and the call."""
+
+from __future__ import annotations
+
+import time
+
+from victor.agent.event_bus import EventBus
+from victor.agent.guard import describe
+from victor.agent.stages import Stages
+from victor.agent.turn import Limits, Turn
+from victor.errors import ProviderError
+from victor.events import Event, ProviderSwitched, ReplyReceived, StepStarted
+from victor.messages import Context, Reply, Request, ToolChoice, ToolSpec, user
+from victor.protocols import Endpoint, PromptContext
+
+MINIMAL_PROMPT = (
+    "You are Victor, a careful assistant. Do only what the user asks for, and say so when a tool "
+    "or an instruction is missing."
+)
+"""The system prompt when none can be built."""
+
+FALLBACK_TOOLS = 64
+"""How many tools are offered when none can be selected."""
+
+
+class ModelStep:
+    """Asks the coordinators for a model call's parts, and falls back where one fails."""
+
+    def __init__(self, stages: Stages, bus: EventBus) -> None:
+        self._stages = stages
+        self._publish = bus.publish
+        self._guard = bus.guard
+        self._last_prompt = MINIMAL_PROMPT
+        self.limits = Limits()
+
+    async def select_tools(self, turn: Turn) -> tuple[ToolSpec, ...]:
+        """Return the tools to offer; all of them, capped, when selection fails."""
+        every = self._guard.read("tool", "specs", lambda: self._stages.tool.specs, (), fits=_specs)
+        return await self._guard.optional(
+            "tool_selection",
+            "select",
+            lambda: self._stages.tool_selection.select(turn.user.text, every),
+            every[:FALLBACK_TOOLS],
+            fits=_specs,
+        )
+
+    async def system_prompt(self, turn: Turn) -> str:
+        """Return the system prompt; the last good one when building fails."""
+        facts = PromptContext(turn.facts)
+        build = self._stages.prompt.build_system_prompt
+        self._last_prompt = await self._guard.optional(
+            "prompt", "build_system_prompt", lambda: build(facts), self._last_prompt, fits=_text
+        )
+        return self._last_prompt
+
+    def endpoint(self) -> Endpoint:
+        """Return where the call goes. Raises `CoordinatorError`."""
+        provider = self._stages.provider
+        return self._guard.require("provider", "current", lambda: provider.current, fits=_endpoint)
+
+    def fall_back(self, failure: ProviderError) -> bool:
+        """Move to the next endpoint because of `failure`; return whether there is one."""
+        provider = self._stages.provider
+        endpoint = self._guard.read(
+            "provider",
+            "fall_back",
+            lambda: provider.fall_back(failure),
+            None,
+            fits=lambda value: value is None or isinstance(value, Endpoint),
+        )
+        if endpoint is None:
+            return False
+        self._publish(ProviderSwitched(endpoint.provider.name, endpoint.model, describe(failure)))
+        return True
+
+    async def fit_context(
+        self, endpoint: Endpoint, system: str, tools: tuple[ToolSpec, ...], scale: float
+    ) -> Context:
+        """Return a context that fits the model's window times `scale`, beside prompt and tools.
+
+        Raises `CompactionError`, or `CoordinatorError` when the coordinator cannot even truncate.
+        """
+        context = self._stages.context
+        info = endpoint.provider.model_info(endpoint.model)
+        window = self.limits.context_window or info.context_window
+        reserve = min(self.limits.max_output_tokens or info.max_output, window // 4)
+        room = int((window - reserve) * scale)
+        overhead = self._guard.read(
+            "context", "overhead", lambda: context.overhead(system, tools), 0, fits=_count
+        )
+        fitted = await self._guard.optional(
+            "context",
+            "fit",
+            lambda: context.fit(room, overhead, self._publish, self._summarize),
+            None,
+            fits=_context,
+            seconds=self.limits.model_call_timeout,
+        )
+        if fitted is not None:
+            return fitted
+        return self._guard.require(
+            "context",
+            "truncate",
+            lambda: context.truncate(room, overhead, self._publish),
+            fits=_context,
+        )
+
+    async def reply(
+        self,
+        turn: Turn,
+        endpoint: Endpoint,
+        system: str,
+        context: Context,
+        tools: tuple[ToolSpec, ...],
+        tool_choice: ToolChoice,
+    ) -> Reply:
+        """Return the model's whole answer. Raises `ProviderError`."""
+        provider, model = endpoint.provider, endpoint.model
+        request = Request(
+            model=model,
+            messages=context.messages,
+            system=system,
+            tools=tools,
+            tool_choice=tool_choice,
+            max_tokens=self.limits.max_output_tokens,
+            temperature=self.limits.temperature,
+        )
+        tokens = self._guard.read(
+            "context", "token_count", self._stages.context.token_count, 0, fits=_count
+        )
+        self._publish(StepStarted(turn.id, turn.step, provider.name, model, tokens))
+        started = time.monotonic()
+        reply = await self._guard.critical(
+            "chat",
+            "reply",
+            lambda: self._stages.chat.reply(provider, request, self._publish),
+            fits=_reply,
+            seconds=self.limits.model_call_timeout,
+            error=lambda text: ProviderError(text, provider=provider.name, model=model),
+        )
+        turn.usage = turn.usage + reply.usage
+        self._guard.read("provider", "succeeded", self._stages.provider.succeeded, None, fits=_none)
+        self._publish(ReplyReceived(turn.id, turn.step, reply, time.monotonic() - started))
+        return reply
+
+    async def _summarize(self, instructions: str, text: str) -> str:
+        """Ask the current model, outside of the conversation. Raises `ProviderError`."""
+        provider, model = (
+            self._stages.provider.current.provider,
+            self._stages.provider.current.model,
+        )
+        request = Request(model=model, messages=(user(text),), system=instructions)
+        reply = await self._stages.chat.reply(provider, request, _unheard)
+        return reply.message.text
+
+
+def _unheard(event: Event) -> None:
+    """Take no note of what a summary's model call streams."""
+
+
+def _specs(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(spec, ToolSpec) for spec in value)
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int)
+
+
+def _none(value: object) -> bool:
+    return value is None
+
+
+def _context(value: object) -> bool:
+    return isinstance(value, Context)
+
+
+def _reply(value: object) -> bool:
+    return isinstance(value, Reply)
+
+
+def _endpoint(value: object) -> bool:
+    return isinstance(value, Endpoint)

@@ -1,0 +1,223 @@
+"""The second half of a step: review, checkpoint and run the tool calls of a reply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from victor.agent.event_bus import EventBus
+from victor.agent.stages import Stages
+from victor.agent.turn import Limits, Turn
+from victor.events import ApprovalRequested, CheckpointTaken, ToolCallEnded, ToolCallReviewed
+from victor.messages import Effect, Message, ToolCall, ToolResult, tool_results
+from victor.protocols import (
+    Allow,
+    Ask,
+    CallReview,
+    Checkpoint,
+    Deny,
+    Executed,
+    Mode,
+    Record,
+    Verdict,
+)
+
+REPORTING_SECONDS = 10.0
+"""How much longer than its tool the tool coordinator may take to give a result."""
+
+INTERRUPTED = "Interrupted before a result came; whether it took effect is unknown."
+
+
+class ToolStep:
+    """Sees to it that every call is reviewed before it runs and has a result afterwards."""
+
+    def __init__(self, stages: Stages, bus: EventBus) -> None:
+        self._stages = stages
+        self._publish = bus.publish
+        self._guard = bus.guard
+        self.limits = Limits()
+
+    async def review(self, calls: tuple[ToolCall, ...]) -> tuple[Verdict, ...]:
+        """Return `Allow` or `Deny` for each call; where it must be asked, a person has answered.
+
+        When safety fails, effects are denied. When the mode is unknown, the strictest holds.
+        """
+        reviews = self._reviews(calls)
+        verdicts = await self._guard.optional(
+            "safety",
+            "review",
+            lambda: self._stages.safety.review(reviews, self._mode()),
+            None,
+            fits=lambda value: _verdicts(value, len(calls)),
+        )
+        if verdicts is None:
+            verdicts = tuple(_without_safety(review) for review in reviews)
+        return tuple(
+            [
+                await self._decide(call, verdict)
+                for call, verdict in zip(calls, verdicts, strict=True)
+            ]
+        )
+
+    async def checkpoint(
+        self, turn: Turn, calls: tuple[ToolCall, ...], verdicts: tuple[Verdict, ...]
+    ) -> tuple[tuple[Verdict, ...], Checkpoint | None]:
+        """Keep what the allowed calls may change.
+
+        Where that fails, a person is asked once more about each call that has effects.
+        """
+        stage = self._stages.checkpoint
+        allowed = tuple(
+            call
+            for call, verdict in zip(calls, verdicts, strict=True)
+            if isinstance(verdict, Allow)
+        )
+        paths = self._guard.read(
+            "tool", "paths", lambda: self._stages.tool.paths(allowed), (), fits=_tuple
+        )
+        if stage is None or not paths:
+            return verdicts, None
+        kept = await self._guard.optional(
+            "checkpoint",
+            "before",
+            lambda: stage.before(turn.session_id, turn.id, paths),
+            _FAILED,
+            fits=lambda value: value is None or isinstance(value, Checkpoint),
+        )
+        if isinstance(kept, Checkpoint):
+            self._publish(CheckpointTaken(kept.id, turn.id, tuple(map(str, paths))))
+            return verdicts, kept
+        if kept is None:
+            return verdicts, None
+        return await self._ask_without_undo(calls, verdicts), None
+
+    async def execute(
+        self,
+        turn: Turn,
+        calls: tuple[ToolCall, ...],
+        verdicts: tuple[Verdict, ...],
+        answers: dict[str, ToolResult],
+    ) -> None:
+        """Run the allowed calls; put a result for every call into `answers`, each on record."""
+        mode = self._mode()
+        executed = self._guard.read(
+            "tool",
+            "execute",
+            lambda: self._stages.tool.execute(calls, verdicts, mode, self._publish),
+            None,
+            fits=lambda value: hasattr(value, "__anext__"),
+        )
+        try:
+            while executed is not None and (done := await self._next(executed)) is not None:
+                await self._answer(turn, done, answers)
+        finally:
+            close = getattr(executed, "aclose", None)
+            if close is not None:
+                await self._guard.optional("tool", "aclose", close, None)
+        for call in calls:
+            if call.id not in answers:
+                result = ToolResult(call.id, f"{call.name} gave no result.", is_error=True)
+                await self._answer(turn, Executed(call, result, 0.0), answers)
+
+    async def settle(self, checkpoint: Checkpoint | None) -> None:
+        """Note what the calls left behind, so that an undo knows it from a person's own changes."""
+        stage = self._stages.checkpoint
+        if stage is not None and checkpoint is not None:
+            await self._guard.optional("checkpoint", "after", lambda: stage.after(checkpoint), None)
+
+    def message(self, calls: tuple[ToolCall, ...], answers: Mapping[str, ToolResult]) -> Message:
+        """Return one result for every call, in order; what is missing was interrupted."""
+        return tool_results(
+            *[
+                answers.get(call.id) or ToolResult(call.id, INTERRUPTED, is_error=True)
+                for call in calls
+            ]
+        )
+
+    def _mode(self) -> Mode:
+        return self._guard.read(
+            "mode", "current", lambda: self._stages.mode.current, Mode.PLAN, fits=_mode
+        )
+
+    def _reviews(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
+        unknown = tuple(CallReview(call, Effect.EFFECTFUL, known=False) for call in calls)
+        return self._guard.read(
+            "tool",
+            "reviews",
+            lambda: self._stages.tool.reviews(calls),
+            unknown,
+            fits=lambda value: isinstance(value, tuple) and len(value) == len(calls),
+        )
+
+    async def _decide(self, call: ToolCall, verdict: Verdict) -> Allow | Deny:
+        decision = await self._ask(call, verdict) if isinstance(verdict, Ask) else verdict
+        self._publish(ToolCallReviewed(call, isinstance(decision, Allow), decision.reason))
+        return decision
+
+    async def _ask(self, call: ToolCall, verdict: Ask) -> Allow | Deny:
+        self._publish(ApprovalRequested(call, verdict.question))
+        nobody = Deny("nobody could be asked")
+        return await self._guard.optional(
+            "safety",
+            "ask",
+            lambda: self._stages.safety.ask(call, verdict),
+            nobody,
+            fits=lambda value: isinstance(value, Allow | Deny),
+            seconds=None,  # A person takes as long as it takes.
+        )
+
+    async def _ask_without_undo(
+        self, calls: tuple[ToolCall, ...], verdicts: tuple[Verdict, ...]
+    ) -> tuple[Verdict, ...]:
+        reason = "no checkpoint could be kept, so this cannot be undone"
+        decided: list[Verdict] = []
+        for review, verdict in zip(self._reviews(calls), verdicts, strict=True):
+            if isinstance(verdict, Allow) and review.effect is not Effect.READ_ONLY:
+                question = f"Run {review.call.name}, although {reason}?"
+                verdict = await self._decide(review.call, Ask(question, reason))
+            decided.append(verdict)
+        return tuple(decided)
+
+    async def _next(self, executed: Any) -> Executed | None:
+        """Return the next result; None when there is none, or when the coordinator failed."""
+        return await self._guard.optional(
+            "tool",
+            "execute",
+            lambda: anext(executed, None),
+            None,
+            fits=lambda value: value is None or isinstance(value, Executed),
+            seconds=self.limits.tool_calling_timeout + REPORTING_SECONDS,
+        )
+
+    async def _answer(self, turn: Turn, done: Executed, answers: dict[str, ToolResult]) -> None:
+        """Put a result on record, and only then show it as done."""
+        record = Record("result", turn.id, result=done.result)
+        store = self._stages.session.record
+        await self._guard.critical("session", "record", lambda: store(turn.session_id, record))
+        answers[done.call.id] = done.result
+        self._publish(ToolCallEnded(done.call, done.result, done.seconds, done.display))
+
+
+_FAILED: Any = object()
+
+
+def _without_safety(review: CallReview) -> Allow | Deny:
+    if review.known and review.effect is Effect.READ_ONLY:
+        return Allow("read-only; the safety check failed")
+    return Deny("the safety check failed, so nothing that has effects may run")
+
+
+def _verdicts(value: object, count: int) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == count
+        and all(isinstance(verdict, Allow | Deny | Ask) for verdict in value)
+    )
+
+
+def _tuple(value: object) -> bool:
+    return isinstance(value, tuple)
+
+
+def _mode(value: object) -> bool:
+    return isinstance(value, Mode)

@@ -1,0 +1,47 @@
+"""The running turn, and the limits it obeys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from victor.messages import Message, Usage
+
+
+@dataclass(slots=True)
+class Turn:
+    """What is known of the running turn."""
+
+    session_id: str
+    id: str
+    user: Message
+    facts: Mapping[str, Any]
+    """What the prompt's contributors are told."""
+    messages: list[Message] = field(default_factory=list)
+    """Those that the turn has added to the context so far."""
+    usage: Usage = field(default_factory=Usage)
+    step: int = 0
+    """Counted from 1."""
+    started: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings that the loop itself obeys."""
+
+    max_tool_iterations: int = 50
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    model_call_timeout: float = 600.0
+    """Seconds that one model call may take in all."""
+    tool_calling_timeout: float = 120.0
+    """Seconds that one tool call may take."""
+    context_window: int | None = None
+    """Tokens; overrides what is known of the model."""
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Limits:
+        """Return the limits among the settings."""
+        return cls(**{name: config[name] for name in cls.__slots__ if name in config})

@@ -1,0 +1,156 @@
+"""One turn: a user message up to its response. Read `TurnLoop._steps` from top to bottom."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from victor.agent.event_bus import EventBus
+from victor.agent.guard import describe
+from victor.agent.model_step import ModelStep
+from victor.agent.stages import Stages
+from victor.agent.tool_step import ToolStep
+from victor.agent.turn import Limits, Turn
+from victor.errors import ContextExceeded, ProviderError, VictorError
+from victor.events import TurnCancelled, TurnEnded, TurnFailed, TurnStarted
+from victor.messages import Message, Reply, Response, StopReason, Text, ToolChoice, ToolResult
+from victor.protocols import Record
+
+
+class TurnLoop:
+    """Runs turns, one at a time."""
+
+    def __init__(self, stages: Stages, bus: EventBus) -> None:
+        self._stages = stages
+        self._bus = bus
+        self._publish = bus.publish
+        self._guard = bus.guard
+        self._model = ModelStep(stages, bus)
+        self._tools = ToolStep(stages, bus)
+        self._limits = Limits()
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Adopt the limits among the settings."""
+        self._limits = self._model.limits = self._tools.limits = Limits.of(config)
+
+    async def run(self, turn: Turn) -> Response:
+        """Return the turn's response, publishing what happens.
+
+        Raises `ProviderError`, `SessionError`, `CompactionError` or `CoordinatorError`; whatever
+        happens, the history is valid and what was recorded stays.
+        """
+        try:
+            response = await self._steps(turn)
+        except asyncio.CancelledError:
+            await self._note(turn, Record("cancelled", turn.id))
+            self._publish(TurnCancelled(turn.id))
+            raise
+        except VictorError as failure:
+            error = describe(failure)
+            await self._note(turn, Record("failed", turn.id, data={"error": error}))
+            self._publish(TurnFailed(turn.id, error, type(failure).__name__))
+            raise
+        self._publish(TurnEnded(response, time.monotonic() - turn.started))
+        await self._bus.flush()
+        return response
+
+    async def _steps(self, turn: Turn) -> Response:
+        await self._record(turn, Record("user", turn.id, message=turn.user))
+        self._append(turn, turn.user)
+        self._publish(TurnStarted(turn.session_id, turn.id, turn.user.text))
+
+        for turn.step in range(1, self._limits.max_tool_iterations + 1):
+            reply = await self._ask(turn, ToolChoice.AUTO)
+            calls = reply.message.tool_calls
+            await self._record(turn, Record("reply", turn.id, message=reply.message, calls=calls))
+            if not calls:
+                return await self._end(turn, reply, reply.stop_reason)
+
+            answers: dict[str, ToolResult] = {}
+            try:
+                verdicts = await self._tools.review(calls)
+                verdicts, checkpoint = await self._tools.checkpoint(turn, calls, verdicts)
+                await self._tools.execute(turn, calls, verdicts, answers)
+                await self._tools.settle(checkpoint)
+            finally:
+                # The context gets the whole step, also where it was cut short halfway.
+                self._append(turn, reply.message, self._tools.message(calls, answers))
+            await self._bus.flush()
+
+        turn.step += 1
+        reply = _without_calls(await self._ask(turn, ToolChoice.NONE))
+        await self._record(turn, Record("reply", turn.id, message=reply.message))
+        return await self._end(turn, reply, StopReason.MAX_TOOL_ITERATIONS)
+
+    async def _ask(self, turn: Turn, tool_choice: ToolChoice) -> Reply:
+        """Make the step's model call, from the next provider where the current one cannot."""
+        model = self._model
+        tools = await model.select_tools(turn)
+        system = await model.system_prompt(turn)
+        scale = 1.0
+        while True:
+            endpoint = model.endpoint()
+            context = await model.fit_context(endpoint, system, tools, scale)
+            try:
+                return await model.reply(turn, endpoint, system, context, tools, tool_choice)
+            except ContextExceeded:
+                if scale < 1.0:
+                    raise
+                scale = 0.5  # The estimate was off: once more, with half of it.
+            except ProviderError as failure:
+                # What a person has begun to read cannot be taken back by another model.
+                if failure.partial or not model.fall_back(failure):
+                    raise
+
+    async def _end(self, turn: Turn, reply: Reply, stop_reason: StopReason) -> Response:
+        self._append(turn, reply.message)
+        usage = turn.usage
+        figures = {
+            "input_tokens": usage.input,
+            "output_tokens": usage.output,
+            "cache_read_tokens": usage.cache_read,
+            "seconds": round(time.monotonic() - turn.started, 3),
+            "steps": turn.step,
+            "stop_reason": stop_reason,
+            "provider": reply.provider,
+            "model": reply.model,
+        }
+        await self._record(turn, Record("ended", turn.id, data=figures))
+        return Response(
+            content=reply.message.text,
+            messages=tuple(turn.messages),
+            stop_reason=stop_reason,
+            usage=usage,
+            session_id=turn.session_id,
+            turn_id=turn.id,
+            model=reply.model,
+            provider=reply.provider,
+        )
+
+    def _append(self, turn: Turn, *messages: Message) -> None:
+        append = self._stages.context.append
+        self._guard.require("context", "append", lambda: append(*messages))
+        turn.messages.extend(messages)
+
+    async def _record(self, turn: Turn, record: Record) -> None:
+        store = self._stages.session.record
+        await self._guard.critical("session", "record", lambda: store(turn.session_id, record))
+
+    async def _note(self, turn: Turn, record: Record) -> None:
+        """Record how the turn ended, where that is not what decides its outcome."""
+        store = self._stages.session.record
+        await self._guard.optional(
+            "session", "record", lambda: store(turn.session_id, record), None
+        )
+
+
+def _without_calls(reply: Reply) -> Reply:
+    """Return the reply without the tool calls that the model was told not to make."""
+    if not reply.message.tool_calls:
+        return reply
+    parts = tuple(part for part in reply.message.parts if isinstance(part, Text))
+    silence = (Text("I have reached the limit of tool calls for one turn."),)
+    message = Message(reply.message.role, parts or silence)
+    return Reply(message, reply.stop_reason, reply.usage, reply.model, reply.provider)
