@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from victor.messages import Message, ToolCall, ToolResult
@@ -59,8 +60,20 @@ class ISessionStore(Protocol):
         """Begin a session."""
         ...
 
+    async def open(self, session_id: str) -> None:
+        """Hold the session, recorded or not, for writing by this store alone.
+
+        `create` and `append` do so by themselves. Raises `SessionError` while another store, here
+        or in another process, holds it. A hold does not outlive its process.
+        """
+        ...
+
     async def append(self, session_id: str, record: Record) -> None:
-        """Add one entry, durably."""
+        """Add one entry, durably. Raises `SessionNotFound`."""
+        ...
+
+    async def rename(self, session_id: str, title: str) -> None:
+        """Give the session another title. Raises `SessionNotFound`."""
         ...
 
     async def load(self, session_id: str) -> tuple[Record, ...]:
@@ -75,12 +88,18 @@ class ISessionStore(Protocol):
         """Return sessions, the last used first; of one workspace only, if named."""
         ...
 
+    async def search(
+        self, text: str, workspace: str | None = None, limit: int = 50
+    ) -> tuple[SessionInfo, ...]:
+        """Return the sessions in which `text` stands, in any case, the last used first."""
+        ...
+
     async def delete(self, session_id: str) -> None:
         """Forget a session. Raises `SessionNotFound`."""
         ...
 
     async def aclose(self) -> None:
-        """Release the store. Safe to call twice."""
+        """Release the store and the sessions it holds. Safe to call twice."""
         ...
 
 
@@ -94,6 +113,8 @@ class FileImage:
     """None where there was no file."""
     mode: int = 0o644
     """Permission bits."""
+    link: str = ""
+    """Where it was a symbolic link: the target as written; then `content` is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +128,13 @@ class Checkpoint:
     time: float
     """Seconds since the epoch."""
     after: Mapping[str, str] = field(default_factory=dict)
-    """sha256 by path of what the step left there, `absent` where it left none. A file whose
-    content is another by now was changed by somebody else, and is not restored."""
+    """What the step left, by path, as `IFileImages.states` tells it. A file whose content is
+    another by now was changed by somebody else, and is not restored. Empty where the step did not
+    come to its end."""
     skipped: tuple[str, ...] = ()
     """Paths that could not be kept, with the reason."""
+    undone: bool = False
+    """Whether it was undone; a further undo goes past it."""
 
 
 @runtime_checkable
@@ -135,4 +159,37 @@ class ICheckpointStore(Protocol):
 
     async def aclose(self) -> None:
         """Release the store. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class IFileImages(Protocol):
+    """Reads and writes files for checkpoints. Every method raises `CheckpointError`."""
+
+    async def read(self, paths: tuple[Path, ...]) -> tuple[tuple[FileImage, ...], tuple[str, ...]]:
+        """Return the files at `paths` as they are, and those that cannot be kept, with the reason.
+
+        A symbolic link is kept as such, and with it the file that it leads to.
+        """
+        ...
+
+    async def states(self, paths: tuple[str, ...]) -> Mapping[str, str]:
+        """Return what is at each path now: comparable with `state_of`."""
+        ...
+
+    def state_of(self, image: FileImage) -> str:
+        """Return the state that `states` would tell were the image at its path."""
+        ...
+
+    async def restore(
+        self, images: tuple[FileImage, ...], expected: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """Put the images at their paths and return the paths that were left as they are.
+
+        A path whose state is not the `expected` one at that moment is left.
+        """
+        ...
+
+    async def diff(self, images: tuple[FileImage, ...]) -> str:
+        """Return what restoring the images would change, as a unified diff."""
         ...
