@@ -1,0 +1,283 @@
+"""One place that turns what an SDK or its HTTP client raises into Victor's own errors.
+
+Both SDKs describe a failure by the same attributes (`status_code`, `body`, `response`), so no SDK
+is imported here. The text of the result says what happened, where, and what to do; the key is cut
+out of it, wherever a server may have put it.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import math
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from victor.errors import (
+    AuthenticationError,
+    BadReply,
+    ContextExceeded,
+    InvalidRequest,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimitError,
+)
+
+_LONGEST_DETAIL = 500
+_CONTEXT_WORDS = re.compile(
+    r"context[ _-]?(length|size|window|limit|overflow)|prompt is too long|input is too long"
+    r"|maximum (prompt length|number of tokens|context)|max(imum)?_?context"
+    r"|reduce the length of the messages|tokens? .*must be <=|request_too_large"
+    r"|exceed_context_size|too many (input )?tokens",
+    re.IGNORECASE,
+)
+_UNKNOWN_MODEL = re.compile(
+    r"model[_ ]not[_ ]found|(unknown|invalid|no such) model|model\b.*(not (found|exist|supported)|"
+    r"does ?n[o']t exist|not a valid|try pulling)",
+    re.IGNORECASE | re.DOTALL,
+)
+_KEY_LIKE = re.compile(r"\b(sk|pk|key|gsk|xai|hf)[-_][\w*.-]{6,}|\bBearer\s+\S+", re.IGNORECASE)
+_PASSING = (408, 409, 425)
+_STATUS_OF_TYPE = {
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "billing_error": 402,
+    "insufficient_quota": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "timeout_error": 504,
+    "request_too_large": 413,
+    "invalid_request_error": 400,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "api_error": 500,
+    "server_error": 500,
+    "overloaded_error": 529,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """Where a call went, for the texts of its errors."""
+
+    provider: str
+    model: str
+    address: str
+    """The server's base URL."""
+    key_variable: str = ""
+    """The environment variable that the key is read from."""
+    secret: str = field(default="", repr=False)
+    """The key, only to be cut out of texts."""
+
+
+def missing_key(provider: str, key_variable: str) -> AuthenticationError:
+    """Return the error for a call without a key."""
+    return AuthenticationError(
+        f"There is no API key for {provider}.",
+        provider=provider,
+        hint=f"Set {key_variable} in the environment, or pass api_key=...",
+    )
+
+
+def cut_off(site: CallSite) -> BadReply:
+    """Return the error for a stream that ended before the reply did."""
+    return BadReply(
+        "The answer broke off before its end.",
+        provider=site.provider,
+        model=site.model,
+        hint="Try again; if it stays so, look for a proxy that cuts connections.",
+    )
+
+
+def against_protocol(what: str, site: CallSite) -> BadReply:
+    """Return the error for an answer that is not what the vendor's protocol says."""
+    return BadReply(
+        f"The answer is against the protocol: {_clean(what, site)}.",
+        provider=site.provider,
+        model=site.model,
+        hint=f"Check that {site.address} speaks this vendor's protocol.",
+    )
+
+
+def translate(error: Exception, site: CallSite) -> ProviderError:
+    """Return the `ProviderError` that says what `error`, raised below an SDK, means."""
+    if isinstance(error, ProviderError):
+        return error
+    if isinstance(error, ValueError):
+        # Broken JSON or UTF-8: both SDKs let the decoder's error through.
+        return against_protocol(f"{type(error).__name__}: {error}", site)
+    status = getattr(error, "status_code", None)
+    body = getattr(error, "body", None)
+    if status is None and body is None:
+        return _unreachable(error, site)
+    kind, code, detail = _describe(body)
+    if status is None or status < 400:
+        status = _status_in_stream(kind, code)
+    return _by_status(status, f"{kind} {code}", detail or str(error), error, site)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that the response asks to wait, or None if it does not say."""
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is not None or not value:
+        return seconds
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - time.time())
+
+
+def is_loopback(address: str | None) -> bool:
+    """Return whether the URL leads to this machine, where servers ask for no key."""
+    host = (urlsplit(address or "").hostname or "").lower()
+    return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _describe(body: object) -> tuple[str, str, str]:
+    """Return (type, code, message) of an error body; each may be empty."""
+    if not isinstance(body, Mapping):
+        return "", "", body if isinstance(body, str) else ""
+    inner = body.get("error")
+    if isinstance(inner, str):
+        return str(body.get("type") or ""), "", inner
+    source: Mapping[str, Any] = inner if isinstance(inner, Mapping) else body
+    message = source.get("message") or source.get("detail") or ""
+    return str(source.get("type") or ""), str(source.get("code") or ""), str(message)
+
+
+def _status_in_stream(kind: str, code: str) -> int:
+    """Return the status that an error event stands for: its own headers said 200 long ago."""
+    if code.isdigit() and 400 <= int(code) < 600:
+        return int(code)
+    return _STATUS_OF_TYPE.get(code) or _STATUS_OF_TYPE.get(kind) or 500
+
+
+def _by_status(
+    status: int, kind: str, detail: str, error: Exception, site: CallSite
+) -> ProviderError:
+    text = f"{kind} {detail}"
+    said = f"{site.provider} says: {_clean(detail, site)}"
+    named: dict[str, Any] = {"provider": site.provider, "model": site.model, "status": status}
+    key = f"set {site.key_variable} or pass api_key=..." if site.key_variable else "check the key"
+    match status:
+        case 401 | 403:
+            return AuthenticationError(
+                f"The key was refused (HTTP {status}). {said}",
+                hint=f"{key[0].upper()}{key[1:]}, with a key that may use this model.",
+                **named,
+            )
+        case 402:
+            return _no_credit(said, named)
+        case 429 if "insufficient_quota" in text:
+            return _no_credit(said, named)
+        case 429:
+            return RateLimitError(
+                f"Too many requests or tokens for now. {said}",
+                retry_after=_asked_wait(error),
+                hint="Wait and try again, or configure a fallback provider.",
+                **named,
+            )
+        case 413:
+            return _too_long(said, named)
+        case 400 | 404 | 422 | 500 if _CONTEXT_WORDS.search(text):
+            return _too_long(said, named)
+        case 404:
+            return _not_there(text, said, site, named)
+        case 400 | 422 if _UNKNOWN_MODEL.search(text):
+            return _not_there(text, said, site, named)
+        case _ if status in _PASSING or status >= 500:
+            return ProviderUnavailable(
+                f"The server failed (HTTP {status}). {said}",
+                retry_after=_asked_wait(error),
+                hint="Try again later, or configure a fallback provider.",
+                **named,
+            )
+    return InvalidRequest(
+        f"The request was refused (HTTP {status}). {said}",
+        hint="Check the model's settings and what it supports.",
+        **named,
+    )
+
+
+def _no_credit(said: str, named: dict[str, Any]) -> AuthenticationError:
+    return AuthenticationError(
+        f"The account has no credit left. {said}",
+        hint="Check plan and billing with the vendor, or use another provider.",
+        **named,
+    )
+
+
+def _too_long(said: str, named: dict[str, Any]) -> ContextExceeded:
+    return ContextExceeded(
+        f"The request does not fit the model's context window. {said}",
+        hint="Shorten the prompt, or choose a model with a larger window.",
+        **named,
+    )
+
+
+def _not_there(text: str, said: str, site: CallSite, named: dict[str, Any]) -> InvalidRequest:
+    if _UNKNOWN_MODEL.search(text) or (site.model and site.model in text):
+        return InvalidRequest(
+            f"There is no model {site.model!r} here. {said}",
+            hint="`victor models` lists the known ones.",
+            **named,
+        )
+    return InvalidRequest(
+        f"The server has no such address: {site.address}. {said}",
+        hint="Check base_url; many servers want it to end in /v1.",
+        **named,
+    )
+
+
+def _unreachable(error: Exception, site: CallSite) -> ProviderError:
+    """Return the error for a call that got no answer, or only half of one."""
+    cause = error.__cause__ or error
+    name = type(cause).__name__
+    if "RemoteProtocol" in name or "ReadError" in name or "Decoding" in name:
+        return cut_off(site)
+    named: dict[str, Any] = {"provider": site.provider, "model": site.model}
+    if "Timeout" in name or "Timeout" in type(error).__name__:
+        return ProviderUnavailable(
+            f"No answer from {site.address} in time.",
+            hint="Try again, or allow more with timeout=...",
+            **named,
+        )
+    detail = _clean(str(cause) or name, site)
+    if is_loopback(site.address):
+        hint = "Start the server there, or set base_url to where it listens."
+    else:
+        hint = "Check the network, a proxy, and base_url."
+    return ProviderUnavailable(
+        f"Cannot reach {site.address}: {detail}.",
+        hint=hint,
+        **named,
+    )
+
+
+def _asked_wait(error: Exception) -> float | None:
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    return retry_after(headers) if headers is not None else None
+
+
+def _clean(text: str, site: CallSite) -> str:
+    """Return `text` on one line, shortened, without the key or anything that looks like one."""
+    if site.secret:
+        text = text.replace(site.secret, "***")
+    text = " ".join(_KEY_LIKE.sub("***", text).split()).rstrip(".")
+    return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 1] + "…"
