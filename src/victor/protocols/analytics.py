@@ -40,6 +40,23 @@ class SessionAnalytics:
     """Oldest first; the oldest are dropped beyond the bound."""
 
 
+@dataclass(frozen=True, slots=True)
+class ExporterStatus:
+    """How one exporter is doing."""
+
+    name: str
+    exported: int = 0
+    """Events it took."""
+    pending: int = 0
+    """Events that wait for it."""
+    dropped: int = 0
+    """Events that it will never see: it was too slow, or failed until the end."""
+    failures: int = 0
+    """Exports that failed, timed out or gave no `ExportResult`."""
+    last_error: str = ""
+    """Of the latest failure; empty after a success."""
+
+
 @runtime_checkable
 class IAnalyticsExporter(Protocol):
     """Takes batches of analytics events somewhere."""
