@@ -191,7 +191,7 @@ class ToolStep:
 
     async def _answer(self, turn: Turn, done: Executed, answers: dict[str, ToolResult]) -> None:
         """Put a result on record, and only then show it as done."""
-        record = Record("result", turn.id, result=done.result)
+        record = Record(turn.result_kind, turn.id, result=done.result)
         store = self._stages.session.record
         await self._guard.critical("session", "record", lambda: store(turn.session_id, record))
         answers[done.call.id] = done.result

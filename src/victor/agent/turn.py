@@ -24,6 +24,8 @@ class Turn:
     usage: Usage = field(default_factory=Usage)
     step: int = 0
     """Counted from 1."""
+    result_kind: str = "result"
+    """The kind of record that its tool results are kept as."""
     started: float = field(default_factory=time.monotonic)
 
 

@@ -15,7 +15,7 @@ from victor.agent.tool_step import ToolStep
 from victor.agent.turn import Limits, Turn
 from victor.errors import ContextExceeded, ProviderError, VictorError
 from victor.events import TurnCancelled, TurnEnded, TurnFailed, TurnStarted
-from victor.messages import Message, Reply, Response, StopReason, Text, ToolChoice, ToolResult
+from victor.messages import Message, Reply, Response, StopReason, Text, ToolCall, ToolChoice, ToolResult
 from victor.protocols import Record
 
 
@@ -55,6 +55,20 @@ class TurnLoop:
         self._publish(TurnEnded(response, time.monotonic() - turn.started))
         await self._bus.flush()
         return response
+
+    async def run_tool(self, turn: Turn, call: ToolCall) -> ToolResult:
+        """Return the result of a call that a workflow makes, reviewed like the model's own.
+
+        It is no part of the conversation: the record keeps it, the model does not see it.
+        """
+        turn.result_kind = "tool"
+        calls = (call,)
+        answers: dict[str, ToolResult] = {}
+        verdicts = await self._tools.review(calls)
+        verdicts, checkpoint = await self._tools.checkpoint(turn, calls, verdicts)
+        await self._tools.execute(turn, calls, verdicts, answers)
+        await self._tools.settle(checkpoint)
+        return answers[call.id]
 
     async def _steps(self, turn: Turn) -> Response:
         await self._record(turn, Record("user", turn.id, message=turn.user))

@@ -69,14 +69,14 @@ class ChatCoordinator:
             failure.partial = assembly.visible()
             raise
         if assembly.finished is None:
-            failure = BadReply(
+            cut = BadReply(
                 "The answer ended before it was finished.",
                 provider=provider.name,
                 model=request.model,
                 hint="Ask again.",
             )
-            failure.partial = assembly.visible()
-            raise failure
+            cut.partial = assembly.visible()
+            raise cut
         return assembly.reply(self._call_ids)
 
 

@@ -64,7 +64,10 @@ class ProviderCoordinator:
         self._fell_back_at: float | None = None
 
     def configure(self, config: Mapping[str, Any]) -> None:
-        """Adopt the setting `fallback`."""
+        """Adopt the settings `model` and `fallback`."""
+        model = config.get("model") or self._first.endpoint.model
+        if model != self._first.endpoint.model:
+            self.switch(None, model)
         wanted = config.get("fallback") or ""
         if wanted != self._wanted_fallback:
             self._wanted_fallback = wanted
@@ -121,9 +124,8 @@ class ProviderCoordinator:
         )
 
     async def aclose(self) -> None:
-        """Release the providers' connections."""
-        await self._first.endpoint.provider.aclose()
-        if self._fallback is not None:
+        """Release the connections of the fallback that was connected here, and of no other."""
+        if self._fallback is not None and self._wanted_fallback:
             await self._fallback.endpoint.provider.aclose()
 
     def _serving(self) -> _Known:

@@ -1,0 +1,307 @@
+"""The facade: what an application calls. Nothing that a turn does is decided here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from victor.agent.assembly import assemble, configure
+from victor.agent.coordinator_access import CoordinatorAccess, Coordinators, named
+from victor.agent.guard import Health, State
+from victor.agent.turn import Turn
+from victor.agent.turn_stream import stream_turn
+from victor.errors import SessionError, TurnInProgress, VictorError, WrongEventLoop
+from victor.events import Event, ModeChanged, ProviderSwitched, SessionStarted, TextDelta
+from victor.messages import Context, JsonObject, Message, Response, ToolCall, ToolResult, user
+from victor.protocols import Endpoint, IApprover, IObserver, IProvider, ITool, Mode, RunTurn
+from victor.protocols import SessionInfo
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from victor.agent.coordinators.checkpoint_coordinator import UndoReport
+    from victor.config.settings import Settings
+    from victor.evaluation.report import EvaluationReport
+    from victor.evaluation.suite import Suite
+    from victor.workflow.model import Workflow, WorkflowResult
+
+
+class AgentOrchestrator(CoordinatorAccess):
+    """One conversation with an agent that may use tools in a workspace.
+
+    Not thread-safe: it belongs to the event loop that it is first used in, and raises
+    `WrongEventLoop` in any other. One turn runs at a time; a second raises `TurnInProgress`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        provider: IProvider,
+        model: str | None = None,
+        *,
+        tools: tuple[ITool, ...] | None = None,
+        workspace: Path | str | None = None,
+        approver: IApprover | None = None,
+        session_id: str | None = None,
+        **coordinators: Unpack[Coordinators],
+    ) -> None:
+        """Put the coordinators together; nothing is read, written or sent yet.
+
+        `tools`: those of Victor where None. `workspace`: the folder that tools are confined to, by
+        default the current one. `approver`: who is asked about risky calls; without one, they are
+        denied. Any coordinator may be replaced by one of your own.
+
+        Raises `ConfigError` for settings that cannot hold, such as an unknown strategy.
+        """
+        self.session_id = session_id or os.urandom(8).hex()
+        self.workspace = Path(workspace or Path.cwd()).resolve()
+        self.prompt_context: dict[str, Any] = {}
+        self._settings = settings
+        self._tools = tools
+        parts = assemble(
+            settings, provider, model, tools, self.workspace, approver, named(coordinators)
+        )
+        self._coordinators = parts.coordinators
+        self._bus = parts.bus
+        self._turns = parts.turn_loop
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running = False
+        self._begun = False
+        self._resumed = False
+        self._closed = False
+        self._turn_count = 0
+
+    @property
+    def current(self) -> Endpoint:
+        """The provider and model that the next model call goes to."""
+        return self.provider_coordinator.current
+
+    @property
+    def mode(self) -> Mode:
+        """What the agent may do now."""
+        return self.mode_coordinator.current
+
+    async def chat(
+        self, text: str, *, prompt_context: Mapping[str, Any] | None = None
+    ) -> Response:
+        """Run one turn and return its response.
+
+        `prompt_context` is what this turn tells the prompt's contributors, over
+        `self.prompt_context`. Raises `ProviderError`, `SessionError`, `ConfigError`,
+        `CompactionError` or `CoordinatorError`; the user's message stays recorded.
+        """
+        self._enter()
+        self._running = True
+        try:
+            await self._begin()
+            return await self._turns.run(self._turn(text, prompt_context))
+        finally:
+            self._running = False
+
+    async def events(
+        self, text: str, *, prompt_context: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """Run one turn and yield everything that happens. Raises what `chat` raises.
+
+        Leaving early cancels the turn; use `contextlib.aclosing` to leave at once.
+        """
+        self._enter()
+        turn = stream_turn(self._bus, self.chat(text, prompt_context=prompt_context))
+        async with aclosing(turn) as happened:
+            async for event in happened:
+                yield event
+
+    async def stream_chat(
+        self, text: str, *, prompt_context: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[TextDelta, None]:
+        """Run one turn and yield the text as it arrives, in pieces with a `content`.
+
+        Raises what `chat` raises. Leaving early cancels the turn.
+        """
+        async with aclosing(self.events(text, prompt_context=prompt_context)) as happened:
+            async for event in happened:
+                if type(event) is TextDelta:
+                    yield event
+
+    def switch(self, provider: IProvider | None = None, model: str | None = None) -> Endpoint:
+        """Let another model serve from the next call on, and return where that goes.
+
+        `provider` None keeps the provider; `model` None keeps the model's name.
+        """
+        endpoint = self.provider_coordinator.switch(provider, model or self.current.model)
+        self.config_coordinator.set("model", endpoint.model, source="switch")
+        self._bus.publish(ProviderSwitched(endpoint.provider.name, endpoint.model, "asked for"))
+        return endpoint
+
+    def set_mode(self, mode: Mode | str) -> None:
+        """Change what the agent may do, from the next tool call on. Raises `UnknownNameError`."""
+        before, after = self.mode_coordinator.switch(mode)
+        self.config_coordinator.set("mode", after.value, source="set_mode")
+        if before is not after:
+            self._bus.publish(ModeChanged(before, after))
+
+    async def resume(self, session_id: str = "last") -> tuple[Message, ...]:
+        """Go on with a recorded session (`last`: the workspace's latest), and return its messages.
+
+        Raises `SessionNotFound`, or `SessionError` where this orchestrator has had a turn already.
+        """
+        self._enter()
+        if self._begun:
+            raise SessionError("A conversation has begun here.", hint="Resume before the first turn.")
+        session = self.session_coordinator
+        if session_id == "last":
+            session_id = await session.latest(str(self.workspace))
+        records = await session.load(session_id)
+        context = Context(session.messages(records))
+        self.context_coordinator.replace(context, source="resume", emit=self._bus.publish)
+        self.session_id = session_id
+        self._resumed = True
+        self._turn_count = sum(record.kind == "user" for record in records)
+        return self.context_coordinator.get_context().messages
+
+    async def sessions(self, limit: int = 50) -> tuple[SessionInfo, ...]:
+        """Return the workspace's recorded sessions, the last used first."""
+        self._enter()
+        return await self.session_coordinator.list(str(self.workspace), limit)
+
+    async def preview_undo(self) -> UndoReport:
+        """Return what `undo` would do, with a diff, and do nothing."""
+        self._enter()
+        return await self.checkpoint_coordinator.preview_undo(self.session_id)
+
+    async def undo(self) -> UndoReport:
+        """Take back the last turn's changes to files; a file changed by others since is left."""
+        self._enter()
+        return await self.checkpoint_coordinator.undo(self.session_id)
+
+    async def run_workflow(
+        self, workflow: Workflow | Path | str, inputs: JsonObject | None = None
+    ) -> WorkflowResult:
+        """Run a workflow (or the YAML file of one) in this conversation. Raises `WorkflowError`."""
+        self._enter()
+        return await self.workflow_coordinator.run(
+            workflow, inputs or {}, chat=self.chat, tool=self._run_tool, emit=self._bus.publish
+        )
+
+    async def evaluate(self, suite: Suite | Path | str, *, tries: int = 1) -> EvaluationReport:
+        """Run a suite of tasks (or the YAML file of one), each try in a conversation of its own.
+
+        Its checks run commands: evaluate only suites that you trust. Raises `EvaluationError`.
+        """
+        self._enter()
+        return await self.evaluation_coordinator.run(
+            suite, new_chat=self._new_chat, emit=self._bus.publish, tries=tries
+        )
+
+    def add_observer(self, observer: IObserver, name: str = "") -> None:
+        """Let `observer` hear every event from now on; `health()` lists it under its name."""
+        self._bus.add(name or type(observer).__name__, observer)
+
+    async def reload_config(self) -> None:
+        """Ask every source of configuration again; a failing one leaves all as it was."""
+        self._enter()
+        configure(self._coordinators, self._turns, await self._load_config())
+
+    def health(self) -> dict[str, Health]:
+        """Return how each coordinator is doing, by name."""
+        return self._bus.guard.health()
+
+    async def close(self) -> None:
+        """Flush, close and release everything; safe to call twice.
+
+        Every part is closed even where another fails to. Raises `SessionError` when the record
+        could not be.
+        """
+        if self._closed:
+            return
+        self._enter()
+        self._closed = True
+        await self._bus.flush()
+        guard = self._bus.guard
+        for name, coordinator in self._coordinators.items():
+            shut = getattr(coordinator, "aclose", None)
+            if shut is not None and guard.health()[name].state is not State.DISABLED:
+                await guard.optional(name, "aclose", shut, None)
+        await guard.critical(
+            "session", "close", self.session_coordinator.close, error=_session_error
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _enter(self) -> None:
+        """Raises `WrongEventLoop`, `TurnInProgress`, or `VictorError` once it is closed."""
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        if self._loop is not loop:
+            raise WrongEventLoop("This orchestrator belongs to another event loop.")
+        if self._closed:
+            raise VictorError("This orchestrator is closed.", hint="Create another one.")
+        if self._running:
+            raise TurnInProgress("A turn is running on this orchestrator.")
+
+    async def _begin(self) -> None:
+        """Load the configuration and open the session, before the first turn."""
+        if self._begun:
+            return
+        configure(self._coordinators, self._turns, await self._load_config())
+        endpoint, now = self.current, time.time()
+        info = SessionInfo(
+            self.session_id, "", str(self.workspace), endpoint.provider.name, endpoint.model, now, now
+        )
+        start = self.session_coordinator.start
+        await self._bus.guard.critical("session", "start", lambda: start(info))
+        self._begun = True
+        self._bus.publish(SessionStarted(self.session_id, self._resumed))
+
+    async def _load_config(self) -> Mapping[str, Any]:
+        load = self.config_coordinator.load
+        return await self._bus.guard.critical(
+            "config",
+            "load",
+            lambda: load(self.session_id),
+            fits=lambda value: isinstance(value, Mapping),
+        )
+
+    def _turn(self, text: str, prompt_context: Mapping[str, Any] | None) -> Turn:
+        self._turn_count += 1
+        endpoint = self.current
+        facts = {
+            "session_id": self.session_id,
+            "workspace": str(self.workspace),
+            "provider": endpoint.provider.name,
+            "model": endpoint.model,
+            "mode": str(self.mode),
+            "task": text,
+            **self.prompt_context,
+            **(prompt_context or {}),
+        }
+        return Turn(self.session_id, f"{self.session_id}-{self._turn_count}", user(text), facts)
+
+    async def _run_tool(self, name: str, arguments: JsonObject) -> ToolResult:
+        await self._begin()
+        call = ToolCall(f"workflow_{os.urandom(6).hex()}", name, arguments)
+        return await self._turns.run_tool(self._turn("", None), call)
+
+    @asynccontextmanager
+    async def _new_chat(self, workspace: Path) -> AsyncIterator[RunTurn]:
+        """Give a conversation of its own, in `workspace`, with the same settings and model."""
+        settings = self._settings.model_copy(update={"ephemeral": True})
+        provider, model = self.current.provider, self.current.model
+        async with AgentOrchestrator(
+            settings, provider, model, tools=self._tools, workspace=workspace
+        ) as fresh:
+            yield fresh.chat
+
+
+def _session_error(text: str) -> SessionError:
+    return SessionError(f"The session could not be closed: {text}")
