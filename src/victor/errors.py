@@ -184,7 +184,18 @@ class WrongEventLoop(VictorError):
 
 
 class WorkflowError(VictorError):
-    """A workflow is ill-formed, or a step of it failed."""
+    """A workflow is ill-formed, or a step of it failed.
+
+    `step` is the id of the step where there is one, and `result` what the step, or the whole run,
+    had given up to then.
+    """
+
+    def __init__(
+        self, message: str, *, step: str = "", result: object = None, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.step = step
+        self.result = result
 
 
 class EvaluationError(VictorError):

@@ -261,7 +261,7 @@ class WorkflowStepEnded:
     run_id: str
     step: str
     status: str
-    """`done`, `skipped` or `failed`."""
+    """`done`, `skipped`, `failed` or `cancelled`."""
     seconds: float
     error: str = ""
 
@@ -273,7 +273,7 @@ class WorkflowEnded:
     run_id: str
     workflow: str
     status: str
-    """`done` or `failed`."""
+    """`done`, `failed` or `cancelled`."""
     seconds: float
 
 
