@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from victor.messages import Context, Message
+from victor.protocols.registry import Registry
 
 Summarizer: TypeAlias = Callable[[str, str], Awaitable[str]]
 """Asks a model: (instructions, text) to the answer's text. Raises `ProviderError`."""
@@ -33,3 +34,31 @@ class ICompactionStrategy(Protocol):
     async def compact(self, context: Context) -> Context:
         """Return a smaller context that keeps what matters."""
         ...
+
+
+class BaseCompactionStrategy(ABC):
+    """Base of compaction strategies: `compact` is all that one must write."""
+
+    @abstractmethod
+    async def compact(self, context: Context) -> Context:
+        """Return a smaller context that keeps what matters."""
+
+    async def compact_to(self, context: Context, request: CompactionRequest) -> Context:
+        """Return a context as small as `request` asks for.
+
+        The coordinator calls this one. Override it to know the target, to count tokens or to ask a
+        model; otherwise it is `compact`.
+        """
+        return await self.compact(context)
+
+
+compaction_strategies: Registry[ICompactionStrategy] = Registry("compaction strategy")
+"""What `context_compaction_strategy` may name beside the built-in strategies."""
+
+
+def register_compaction_strategy(name: str, factory: Callable[[], ICompactionStrategy]) -> None:
+    """Let the setting `context_compaction_strategy` ask for `name`, such as `custom`.
+
+    `factory` is the strategy's class, or a function that makes one. Raises `ConfigError`.
+    """
+    compaction_strategies.register(name, factory)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 
@@ -46,3 +47,37 @@ class IPromptContributor(Protocol):
     async def get_contribution(self, context: PromptContext) -> str:
         """Return the part's text, or an empty string to add nothing."""
         ...
+
+
+class BasePromptContributor(ABC):
+    """Base of prompt contributors: `get_contribution` is all that one must write."""
+
+    mandatory: bool = False
+    """Whether the prompt must not be sent without this part."""
+
+    @property
+    def name(self) -> str:
+        """What reports call this part."""
+        return type(self).__name__
+
+    def priority(self) -> int:
+        """Return the rank of this part; the higher comes first."""
+        return 50
+
+    @abstractmethod
+    async def get_contribution(self, context: PromptContext) -> str:
+        """Return the part's text, or an empty string to add nothing."""
+
+    def configure(self, config: Mapping[str, Any]) -> None:  # noqa: B027  # most have no settings
+        """Adopt the settings that concern it. Raises `ConfigError` and then keeps the old ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPart:
+    """One part of a system prompt, with the reason why it is there."""
+
+    contributor: str
+    priority: int
+    text: str
+    tokens: int
+    """Estimate."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from victor.messages import ToolSpec
+from victor.protocols.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +27,17 @@ class IToolSelectionStrategy(Protocol):
     def rank(self, task: str, tools: tuple[ToolSpec, ...]) -> tuple[ScoredTool, ...]:
         """Return every tool of `tools`, best first, with its score and the reason."""
         ...
+
+
+tool_selection_strategies: Registry[IToolSelectionStrategy] = Registry("tool selection strategy")
+"""What `tool_selection_strategy` may name beside the built-in strategies."""
+
+
+def register_tool_selection_strategy(
+    name: str, factory: Callable[[], IToolSelectionStrategy]
+) -> None:
+    """Let the setting `tool_selection_strategy` ask for `name`, such as `custom`.
+
+    `factory` is the strategy's class, or a function that makes one. Raises `ConfigError`.
+    """
+    tool_selection_strategies.register(name, factory)

@@ -1,0 +1,270 @@
+"""The messages the model sees: counted once each, and compacted when they no longer fit.
+
+A strategy decides what is kept. Whatever it returns is repaired to a valid history, must be
+smaller, and must fit; otherwise a deterministic truncation is made instead, so that a broken
+strategy costs quality, never the turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from victor import steps, tokens
+from victor.agent.bounded import really_cancelled
+from victor.errors import CompactionError, ConfigError, UnknownNameError
+from victor.events import ContextCompacted, CoordinatorFailed, HistoryRepaired
+from victor.messages import Context, Message, ToolSpec
+from victor.pairing import repair
+from victor.protocols import CompactionRequest, Emit, ICompactionStrategy, Summarizer
+from victor.protocols.context import (
+    BaseCompactionStrategy,
+    compaction_strategies,
+    register_compaction_strategy,
+)
+
+__all__ = ["BaseCompactionStrategy", "ContextCoordinator", "register_compaction_strategy"]
+
+StrategyFactory: TypeAlias = Callable[[], ICompactionStrategy]
+
+TRUNCATION = "truncation"
+"""The strategy that is always there, and the fallback of every other."""
+
+TARGET = 0.5
+"""Share of the threshold that a compaction aims at, so that the next one is many turns away."""
+
+WORTHWHILE = 0.95
+"""A strategy's result must not be larger than this share of what it was given."""
+
+REGROWTH = 1.1
+"""What stayed above the threshold may grow by this factor before it is tried again."""
+
+_HOW_TO_REGISTER = (
+    "Register your own with victor.context.register_compaction_strategy(name, StrategyClass) before"
+    " the orchestrator is made, or through the entry-point group victor.compaction_strategies."
+)
+
+
+class ContextCoordinator:
+    """Keeps the messages of a conversation and their tokens, and makes them fit."""
+
+    def __init__(
+        self,
+        strategy: str | ICompactionStrategy = TRUNCATION,
+        *,
+        threshold: float = 0.8,
+        strategies: Mapping[str, StrategyFactory] | None = None,
+        count: Callable[[Message], int] = tokens.of_message,
+        estimate: Callable[[str], int] = tokens.of_text,
+    ) -> None:
+        """Compact with `strategy` when more than `threshold` of the room is taken.
+
+        `strategies` are the known ones by name; without them there is `truncation`, and what was
+        registered. A strategy that is given as an object stays, whatever the settings name.
+        Raises `UnknownNameError` and `ConfigError`.
+        """
+        self._known = dict(strategies or {})
+        self._tally = tokens.Tally(count)
+        self._estimate = estimate
+        self._context: Context | None = Context()
+        self._settled = 0
+        """Tokens that the last compaction could not get below the threshold, and some; else 0."""
+        self._overhead: tuple[str, tuple[ToolSpec, ...], int] = ("", (), 0)
+        self._fixed = not isinstance(strategy, str)
+        self._strategy: ICompactionStrategy | None = None
+        self._name = ""
+        if isinstance(strategy, str):
+            self._adopt(strategy)
+        else:
+            self._strategy, self._name = strategy, type(strategy).__name__
+        self._threshold = _checked_threshold(threshold)
+
+    @property
+    def strategy(self) -> str:
+        """The name of the strategy in force."""
+        return self._name
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Adopt `context_compaction_strategy` and `context_compaction_threshold`.
+
+        Raises `UnknownNameError` or `ConfigError` and then keeps the old ones.
+        """
+        threshold = _checked_threshold(config.get("context_compaction_threshold", self._threshold))
+        name = config.get("context_compaction_strategy", self._name)
+        if not self._fixed and name != self._name:
+            self._adopt(name)
+        self._threshold = threshold
+
+    def append(self, *messages: Message) -> None:
+        """Add messages: a user message, or a whole step."""
+        for message in messages:
+            self._tally.append(message)
+        self._context = None
+
+    def get_context(self) -> Context:
+        """Return the messages in force."""
+        if self._context is None:
+            self._context = Context(tuple(self._tally.messages))
+        return self._context
+
+    def token_count(self) -> int:
+        """Return the estimate of the tokens in force; constant time."""
+        return self._tally.total
+
+    def overhead(self, system: str, tools: tuple[ToolSpec, ...]) -> int:
+        """Return the estimate of the tokens that prompt and tools take; kept while they last."""
+        known_system, known_tools, size = self._overhead
+        if tools is known_tools and (system is known_system or system == known_system):
+            return size
+        size = self._estimate(system) + sum(map(self._size_of_tool, tools))
+        self._overhead = (system, tools, size)
+        return size
+
+    def replace(self, context: Context, *, source: str, emit: Emit) -> None:
+        """Start over from `context`, repaired to a valid history and reported as `source`'s."""
+        self._set(self._repaired(context.messages, source, emit))
+
+    async def fit(
+        self, window: int, overhead: int, emit: Emit, summarize: Summarizer | None
+    ) -> Context:
+        """Return a context that fits `window` tokens beside `overhead`, compacting if it must.
+
+        Raises `CompactionError` when even the fallback cannot make it fit.
+        """
+        room = window - overhead
+        limit = int(room * self._threshold)
+        if self._tally.total <= limit or self._tally.total <= min(self._settled, room):
+            return self.get_context()
+        reason = f"over {self._threshold:.0%} of the {max(room, 0):,} tokens that there is room for"
+        smaller = await self._attempt(max(int(limit * TARGET), 0), emit, summarize)
+        if smaller is None:
+            return self._finish(self.get_context().messages, limit, room, emit, TRUNCATION, reason)
+        return self._finish(smaller, limit, room, emit, self._name, reason)
+
+    def truncate(self, window: int, overhead: int, emit: Emit) -> Context:
+        """Return a context that fits, made by the deterministic fallback alone.
+
+        Raises `CompactionError`.
+        """
+        room = window - overhead
+        limit = int(room * self._threshold)
+        if self._tally.total <= limit:
+            return self.get_context()
+        messages = self.get_context().messages
+        return self._finish(messages, limit, room, emit, TRUNCATION, "the fallback was asked for")
+
+    async def _attempt(
+        self, target: int, emit: Emit, summarize: Summarizer | None
+    ) -> tuple[Message, ...] | None:
+        """Return what the strategy leaves; None, and reported, if it fails."""
+        if self._strategy is None:
+            return None
+        try:
+            return await self._compacted(self._strategy, target, emit, summarize)
+        except asyncio.CancelledError:
+            if really_cancelled():
+                raise
+            error = "CancelledError, though nobody had cancelled it"
+        except Exception as failure:  # noqa: BLE001  # a strategy of anybody's: truncation follows
+            error = f"{type(failure).__name__}: {failure}"
+        emit(CoordinatorFailed("context", f"compact ({self._name})", error))
+        return None
+
+    async def _compacted(
+        self,
+        strategy: ICompactionStrategy,
+        target: int,
+        emit: Emit,
+        summarize: Summarizer | None,
+    ) -> tuple[Message, ...]:
+        """Return what `strategy` leaves, valid and smaller. Raises whatever it raises."""
+        request = CompactionRequest(target, self._tally.counter(), summarize)
+        if isinstance(strategy, BaseCompactionStrategy):
+            result: Any = await strategy.compact_to(self.get_context(), request)
+        else:
+            result = await strategy.compact(self.get_context())
+        valid, repairs = repair(_messages(result))
+        before, after = self._tally.total, sum(map(request.count, valid))
+        if not valid or after > before * WORTHWHILE:
+            raise CompactionError(f"It left {after:,} of {before:,} tokens.")
+        if repairs:
+            emit(HistoryRepaired(self._name, repairs))
+        return valid
+
+    def _finish(
+        self,
+        messages: tuple[Message, ...],
+        limit: int,
+        room: int,
+        emit: Emit,
+        strategy: str,
+        reason: str,
+    ) -> Context:
+        """Cut `messages` to `limit` as far as that goes, and to `room` in any case; adopt them."""
+        count = self._tally.counter()
+        if sum(map(count, messages)) > limit:
+            messages = steps.truncated(messages, max(int(limit * TARGET), 0), count)
+            messages = steps.squeezed(messages, room, count)
+            messages = self._repaired(messages, TRUNCATION, emit)
+        before = (len(self._tally.messages), self._tally.total)
+        self._set(messages)
+        self._settled = int(self._tally.total * REGROWTH) if self._tally.total > limit else 0
+        emit(
+            ContextCompacted(
+                strategy,
+                reason,
+                messages_before=before[0],
+                messages_after=len(messages),
+                tokens_before=before[1],
+                tokens_after=self._tally.total,
+            )
+        )
+        return self.get_context()
+
+    def _repaired(
+        self, messages: tuple[Message, ...], source: str, emit: Emit
+    ) -> tuple[Message, ...]:
+        valid, repairs = repair(messages)
+        if repairs:
+            emit(HistoryRepaired(source, repairs))
+        return valid
+
+    def _set(self, messages: tuple[Message, ...]) -> None:
+        self._tally.replace(messages)
+        self._context = Context(messages)
+        self._settled = 0
+
+    def _size_of_tool(self, tool: ToolSpec) -> int:
+        return self._estimate(f"{tool.name} {tool.description} {tool.parameters}")
+
+    def _adopt(self, name: str) -> None:
+        factories = {**self._known, **compaction_strategies.factories}
+        factory = factories.get(name)
+        if factory is None and name != TRUNCATION:
+            known = (*factories, TRUNCATION)
+            raise UnknownNameError(
+                "compaction strategy", name, tuple(dict.fromkeys(known)), hint=_HOW_TO_REGISTER
+            )
+        # Without a factory, truncation is the fallback itself.
+        strategy = factory() if factory else None
+        if strategy is not None and not isinstance(strategy, ICompactionStrategy):
+            raise ConfigError(
+                f"What is registered as compaction strategy {name!r} made a"
+                f" {type(strategy).__name__}, which has no `compact` method."
+            )
+        self._strategy, self._name = strategy, name
+
+
+def _messages(result: Any) -> tuple[Message, ...]:
+    if isinstance(result, Context) and all(isinstance(one, Message) for one in result.messages):
+        return result.messages
+    raise CompactionError(f"It returned {type(result).__name__}, which is no context of messages.")
+
+
+def _checked_threshold(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ConfigError(
+            f"context_compaction_threshold must be a number above 0 and up to 1, not {value!r}."
+        )
+    return float(value)

@@ -1,0 +1,43 @@
+"""Compaction by the cheapest means that does: tool results, then relevance, then a summary."""
+
+from __future__ import annotations
+
+from victor import steps
+from victor.context.semantic import most_relevant
+from victor.context.summarization import summarized
+from victor.context.targeted import TargetedStrategy
+from victor.context.tool_results import elide_old_results
+from victor.errors import CompactionError, ProviderError
+from victor.messages import Context
+from victor.protocols import CompactionRequest
+
+_FOR_SUMMARY = 0.25
+"""Share of the target that is set aside for a summary."""
+_WORTH_A_SUMMARY = 500
+"""Tokens that must be left out before a model is asked to summarize them."""
+
+
+class HybridStrategy(TargetedStrategy):
+    """Elides old tool results first; then keeps the most relevant steps, and sums up the others.
+
+    Each means is used only where the one before was not enough. Without a model to ask, or when it
+    fails, a note stands in the summary's place. The user's own words stay.
+    """
+
+    async def compact_to(self, context: Context, request: CompactionRequest) -> Context:
+        """Return the context, made smaller as far as the target asks for."""
+        target, count = request.target_tokens, request.count
+        messages = elide_old_results(context.messages, target, count)
+        parts = steps.blocks(messages, count)
+        if sum(part.tokens for part in parts) <= target:
+            return Context(messages)
+        if request.summarize is not None:
+            kept = most_relevant(parts, int(target * (1 - _FOR_SUMMARY)), count)
+            left_out = sum(part.tokens for i, part in enumerate(parts) if i not in kept)
+            if left_out >= _WORTH_A_SUMMARY:
+                try:
+                    whole = steps.blocks(context.messages, count)
+                    return Context(await summarized(parts, kept, request, whole=whole))
+                except (CompactionError, ProviderError):
+                    pass  # A summary is the better note, but only a note.
+        return Context(steps.joined(parts, most_relevant(parts, target, count)))
