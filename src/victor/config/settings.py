@@ -1,0 +1,265 @@
+"""Every setting, documented and checked: `Settings`, and `validate` for values from elsewhere."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+# pydantic refuses the one of `typing` on the oldest Python that is supported.
+from typing_extensions import TypedDict
+
+from victor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_LIST = "docs/settings.md lists all settings."
+_SECRETS = frozenset({"api_key"})
+
+TABLES = frozenset({"permissions"})
+"""Settings that are tables; in the environment they are written as JSON."""
+
+
+class Permissions(TypedDict, total=False):
+    """Rules on tool calls, such as `read`, `shell(git status*)` or `write(docs/**)`."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # read by pydantic
+
+    allow: tuple[str, ...]
+    """Calls that run without asking."""
+    ask: tuple[str, ...]
+    """Calls that a person is asked about."""
+    deny: tuple[str, ...]
+    """Calls that never run. They win over `ask`, which wins over `allow`."""
+
+
+def _lowered(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """What can be chosen about an agent. Values that are not given keep their default.
+
+    Raises `ConfigError` for unknown names and for values that do not fit, saying which.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    provider: str | None = None
+    """The vendor that serves: `anthropic`, `openai`, `local` or one of a plugin. None chooses by
+    the keys that are set, then a running Ollama, then the embedded model."""
+
+    model: str | None = None
+    """The model's name, as the vendor spells it. None chooses the provider's default."""
+
+    fallback: str | None = Field(None, pattern=r"^[\w.-]+:.+$")
+    """The endpoint that takes over when the first one fails, as `provider:model`."""
+
+    base_url: str | None = Field(None, pattern=r"^https?://")
+    """Address of a server that speaks the provider's protocol, such as Ollama's or vLLM's."""
+
+    api_key: SecretStr | None = None
+    """The provider's key. None takes the vendor's own environment variable. Never shown."""
+
+    profile: str | None = None
+    """Name of a YAML file in the folder `profiles` beside the user's `config.toml`."""
+
+    mode: Annotated[Literal["build", "plan", "explore"], BeforeValidator(_lowered)] = "build"
+    """What the agent may do at the start: `build` changes things; `plan` and `explore` only read.
+    In capitals it means the same."""
+
+    instructions: str = ""
+    """Your own words, added to the system prompt."""
+
+    system_prompt_template: str = "default"
+    """Name of the template of the system prompt, or the path of one of your own."""
+
+    enable_task_hints: bool = True
+    """Whether the system prompt gets a hint for the kind of task at hand."""
+
+    max_tool_iterations: int = Field(50, ge=1)
+    """Model calls that one turn may make at most."""
+
+    tool_calling_timeout: float = Field(120.0, gt=0)
+    """Seconds that one tool call may take."""
+
+    tool_output_limit: int = Field(8_000, ge=100)
+    """Tokens of one tool result that the model is shown; the rest goes to a file."""
+
+    tool_selection_strategy: str = "all"
+    """How the tools to offer are chosen: `all`, `keyword`, `hybrid` or a registered one."""
+
+    max_tools: int = Field(40, ge=1)
+    """Tools that are offered at most."""
+
+    max_output_tokens: int | None = Field(None, ge=1)
+    """Tokens of one reply at most. None takes the model's own limit."""
+
+    temperature: float | None = Field(None, ge=0, le=2)
+    """How freely the model chooses its words. None leaves it to the vendor."""
+
+    model_call_timeout: float = Field(600.0, gt=0)
+    """Seconds that one model call may take."""
+
+    max_retries: int = Field(2, ge=0)
+    """How often a model call that failed in a way that may pass is made again."""
+
+    context_window: int | None = Field(None, ge=1_000)
+    """Tokens that the model can hold. None takes what is known of the model."""
+
+    context_compaction_strategy: str = "hybrid"
+    """How a context that grew too large is made smaller: `truncation`, `summarization`, `semantic`,
+    `hybrid`, or `custom` and other names once registered."""
+
+    context_compaction_threshold: float = Field(0.8, gt=0, le=1)
+    """Share of the window from which the context is compacted; above 0, at most 1."""
+
+    summary_model: str | None = None
+    """The model that summarizes, on the same provider. None takes the one that serves."""
+
+    permissions: Permissions = Field(default_factory=Permissions)
+    """Rules on tool calls: a table of the lists `allow`, `ask` and `deny`. The lists of all
+    sources are joined, so that a rule of yours is never lost to a project's."""
+
+    approve: Literal["ask", "always", "never"] = "ask"
+    """What becomes of calls that need approval: a person is asked, they run, or they do not."""
+
+    enable_analytics: bool = True
+    """Whether usage is recorded, on this machine only unless an exporter sends it elsewhere."""
+
+    analytics_export_interval: float = Field(60.0, gt=0)
+    """Seconds between exports."""
+
+    analytics_file: str | None = None
+    """Path of a file that usage events are appended to, one JSON object a line."""
+
+    enable_metrics: bool = True
+    """Whether calls, tokens, latencies and cost are counted."""
+
+    enable_checkpoints: bool = True
+    """Whether files are kept before a call that may change them, so that it can be undone."""
+
+    ephemeral: bool = False
+    """Whether the session is kept in memory only, and lost at the end."""
+
+    session_store: str | None = None
+    """Path of the database of sessions. None takes the one in the user's data folder."""
+
+    small_model: Literal["auto", "on", "off"] = "auto"
+    """Whether the model is held to valid tool calls by a grammar. `auto` does so for the embedded
+    model; `on` is for other small models behind an OpenAI-compatible server."""
+
+    local_model: str | None = None
+    """The embedded model: path of a `.gguf` file, or `1.5b` or `0.5b`. None chooses by the memory
+    that is free."""
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise _refusal(error, dict.fromkeys(values, "Settings(...)")) from None
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            raise ConfigError(
+                f"Settings cannot be changed, so {name!r} cannot be set.",
+                hint=f"Make others with settings.changed({name}=...).",
+            )
+
+    def changed(self, **values: Any) -> Settings:
+        """Return the same settings but for `values`. Raises `ConfigError`."""
+        kept = {name: getattr(self, name) for name in self.model_fields_set}
+        return Settings(**(kept | values))
+
+
+def validate(
+    values: Mapping[str, Any], origins: Mapping[str, str] | None = None
+) -> Mapping[str, Any]:
+    """Return all settings, read-only: `values` where they are given, defaults elsewhere.
+
+    `origins` says where each value comes from. Raises `ConfigError` that names all that is wrong,
+    each with its origin and what would be right.
+    """
+    try:
+        # Not by keyword, because the constructor would name itself as the origin.
+        settings = Settings.__pydantic_validator__.validate_python(
+            dict(values), self_instance=Settings.__new__(Settings)
+        )
+    except ValidationError as error:
+        raise _refusal(error, origins or {}) from None
+    return as_mapping(settings)
+
+
+def as_mapping(settings: Settings) -> Mapping[str, Any]:
+    """Return every setting by name, read-only, defaults included."""
+    return MappingProxyType({name: value_of(settings, name) for name in Settings.model_fields})
+
+
+def value_of(settings: Settings, name: str) -> Any:
+    """Return one setting as coordinators see it: a table is a read-only mapping."""
+    value = getattr(settings, name)
+    return MappingProxyType(dict(value)) if isinstance(value, dict) else value
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all settings, in the order in which they are documented."""
+    return tuple(Settings.model_fields)
+
+
+def nearest(name: str) -> str:
+    """Return the setting that `name` may be a slip of, or an empty string."""
+    letters = sorted(name)
+    swapped = [known for known in Settings.model_fields if sorted(known) == letters]
+    return next(iter(swapped or difflib.get_close_matches(name, Settings.model_fields, n=1)), "")
+
+
+def unknown(name: str, origin: str, *, meant: str = "") -> ConfigError:
+    """Return the error for a setting that does not exist; `meant` is the nearest one's spelling."""
+    guess = meant or nearest(name)
+    suggestion = f" Did you mean {guess!r}?" if guess else ""
+    return ConfigError(f"{origin}: there is no setting {name!r}.{suggestion}", hint=_LIST)
+
+
+def _refusal(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
+    """Return one error for everything that is wrong. No secret is in it."""
+    faults = [_fault(details, origins) for details in error.errors(include_url=False)]
+    if len(faults) == 1:
+        return ConfigError(faults[0], hint=_LIST)
+    listed = "\n".join(f"  {fault}" for fault in faults)
+    return ConfigError(f"{len(faults)} settings are wrong:\n{listed}\n", hint=_LIST)
+
+
+def _fault(details: ErrorDetails, origins: Mapping[str, str]) -> str:
+    location = details["loc"]
+    key = str(location[0]) if location else ""
+    path = ".".join(str(step) for step in location)
+    origin = origins.get(key, "settings")
+    if details["type"] == "extra_forbidden":
+        guess = nearest(key) if len(location) == 1 else ""
+        suggestion = f" Did you mean {guess!r}?" if guess else ""
+        return f"{origin}: there is no setting {path!r}.{suggestion}"
+    shown = "" if key in _SECRETS else f" is {_short(details['input'])}, but"
+    return f"{origin}: {path}{shown} {_expected(details)}"
+
+
+def _expected(details: ErrorDetails) -> str:
+    """Return what would be right, from pydantic's wording."""
+    if details["type"] == "string_pattern_mismatch":
+        pattern = details["ctx"]["pattern"]
+        return (
+            "should start with http:// or https://."
+            if "http" in pattern
+            else ("should be written as provider:model.")
+        )
+    message = details["msg"].removeprefix("Value error, ")
+    return f"{message[:1].lower()}{message[1:]}.".replace("input should", "should")
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
