@@ -33,7 +33,9 @@ class Record:
     """One committed entry of a session: append-only."""
 
     kind: str
-    """`user`, `reply`, `result`, `cancelled`, `failed`, `compacted` or `ended`."""
+    """`user`, `reply`, `result`, `tool`, `cancelled`, `failed`, `compacted` or `ended`.
+
+    `tool` is the result of a call outside of the conversation, such as a workflow's."""
     turn_id: str
     message: Message | None = None
     """The message that a `user` or `reply` entry added."""
@@ -153,6 +155,10 @@ class ICheckpointStore(Protocol):
         """Return the session's checkpoints, oldest first."""
         ...
 
+    async def last(self, session_id: str) -> tuple[Checkpoint, ...]:
+        """Return the checkpoints of the last turn that has some not undone, oldest first."""
+        ...
+
     async def delete(self, checkpoint_id: str) -> None:
         """Forget a checkpoint; one that is not there is no error."""
         ...
@@ -174,11 +180,11 @@ class IFileImages(Protocol):
         ...
 
     async def states(self, paths: tuple[str, ...]) -> Mapping[str, str]:
-        """Return what is at each path now: comparable with `state_of`."""
+        """Return the state of each path now; those whose state cannot be told are left out."""
         ...
 
-    def state_of(self, image: FileImage) -> str:
-        """Return the state that `states` would tell were the image at its path."""
+    async def states_of(self, images: tuple[FileImage, ...]) -> tuple[str, ...]:
+        """Return the state that `states` would tell of each image were it at its path."""
         ...
 
     async def restore(

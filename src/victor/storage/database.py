@@ -1,0 +1,325 @@
+"""One SQLite file: its connection, and the one thread of this process that uses it.
+
+Work is queued and done in order. What `write` returns has been committed, and synced to the disk;
+a caller that stops waiting changes nothing: its work is committed as a whole, or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+
+from victor.errors import VictorError
+from victor.storage.location import private_file
+from victor.storage.schema import migrate
+
+if TYPE_CHECKING:
+    import sqlite3
+
+T = TypeVar("T")
+
+Work: TypeAlias = "Callable[[sqlite3.Connection], T]"
+"""Done in the database's thread. Work that writes may be done again after a rollback."""
+
+_EXIT_SECONDS = 10.0
+
+_REMEDIES: dict[str, str] = {
+    "SQLITE_BUSY": "Another process is writing to it for long: end that process, then try again.",
+    "SQLITE_LOCKED": "Another process is writing to it for long: end that process, then try again.",
+    "SQLITE_FULL": "Free some space on that disk, then try again.",
+    "SQLITE_READONLY": "Make the file and its folder writable, or set VICTOR_HOME to another.",
+    "SQLITE_CANTOPEN": "Make the file and its folder writable, or set VICTOR_HOME to another.",
+    "SQLITE_CORRUPT": "Move the file away to start over; `sqlite3 FILE .recover` may save much.",
+    "SQLITE_NOTADB": "Move the file away to start over, or set VICTOR_HOME to another folder.",
+    "SQLITE_IOERR": "Check the disk: the system could not read or write the file.",
+}
+_WAITED = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
+_UNUSABLE = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLITE_CANTOPEN"})
+"""After these the connection is opened anew."""
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What came of work. As a context it takes any error: the thread must outlive each one."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        self.error = error
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Work that somebody waits for."""
+
+    work: Work[Any]
+    writes: bool
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+    def settle(self, outcome: _Outcome) -> None:
+        """Hand the outcome to who waits, in their loop."""
+        # The loop may be closed by now; then nobody waits.
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self._settle, outcome)
+
+    def _settle(self, outcome: _Outcome) -> None:
+        if self.future.done():
+            return
+        if outcome.error is None:
+            self.future.set_result(outcome.value)
+        else:
+            self.future.set_exception(outcome.error)
+
+
+class Database:
+    """The use of one file by this process. Get it by `acquire`, give it back by `release`."""
+
+    def __init__(self, path: Path, *, patience: float) -> None:
+        self.path = path
+        self.pid = os.getpid()
+        self.users = 0
+        self._patience = patience
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._connection: sqlite3.Connection | None = None
+        self._farewell: _Job | None = None
+        self._thread = threading.Thread(target=self._serve, name=f"victor-{path.name}", daemon=True)
+
+    async def read(self, work: Work[T], error: type[VictorError]) -> T:
+        """Return what `work` returns. Raises `error`, naming the file and the remedy."""
+        return await self._submit(work, error, writes=False)
+
+    async def write(self, work: Work[T], error: type[VictorError]) -> T:
+        """Return what `work` returns, once it is committed; raises `error` if it is not."""
+        return await self._submit(work, error, writes=True)
+
+    async def _submit(self, work: Work[T], error: type[VictorError], *, writes: bool) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Job(work, writes=writes, loop=loop, future=future))
+        try:
+            return await future
+        except _Failed as failed:
+            raise error(failed.message, hint=failed.hint) from failed.__cause__
+        except VictorError as raised:
+            # Opening the file raises the sessions' error, whoever opens it.
+            if isinstance(raised, error):
+                raise
+            raise error(str(raised.args[0]), hint=raised.hint) from raised
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, wait_seconds: float) -> None:
+        """Finish what is queued and close the file, waiting that long at most."""
+        self._queue.put(None)
+        self._thread.join(wait_seconds)
+
+    async def aclose(self) -> None:
+        """Finish what is queued and close the file."""
+        loop = asyncio.get_running_loop()
+        self._farewell = _Job(_nothing, writes=False, loop=loop, future=loop.create_future())
+        self._queue.put(None)
+        await self._farewell.future
+
+    def _serve(self) -> None:
+        waiting: deque[_Job | None] = deque()
+        while True:
+            waiting.append(self._queue.get())
+            # Only this thread takes from the queue, so what is counted is there.
+            waiting.extend(self._queue.get() for _ in range(self._queue.qsize()))
+            while waiting:
+                job = waiting.popleft()
+                if job is None:
+                    self._end()
+                    return
+                batch = [job]
+                while job.writes and waiting and waiting[0] is not None and waiting[0].writes:
+                    batch.append(waiting.popleft())  # type: ignore[arg-type]
+                self._commit(batch)
+
+    def _end(self) -> None:
+        self._close()
+        if self._farewell is not None:
+            self._farewell.settle(_Outcome())
+
+    def _commit(self, batch: list[_Job]) -> None:
+        """Do the writes in one transaction, or each in its own where one of them fails."""
+        if len(batch) > 1:
+            with _Outcome() as outcome:
+                outcome.value = self._attempt(lambda connection: _transact(connection, batch))
+            if outcome.error is None:
+                for job, value in zip(batch, outcome.value, strict=True):
+                    job.settle(_Outcome(value))
+                return
+            if isinstance(outcome.error, _Failed) and outcome.error.waited:
+                for job in batch:
+                    job.settle(outcome)
+                return
+        for job in batch:
+            with _Outcome() as outcome:
+                outcome.value = self._done(job)
+            job.settle(outcome)
+
+    def _done(self, job: _Job) -> object:
+        if job.writes:
+            return self._attempt(lambda connection: _transact(connection, [job]))[0]
+        return self._attempt(job.work)
+
+    def _attempt(self, work: Work[T]) -> T:
+        """Do `work`. Raises `_Failed` for what SQLite says, and leaves no transaction open."""
+        import sqlite3
+
+        try:
+            return work(self._open())
+        except (sqlite3.Error, OSError, UnicodeError, OverflowError) as error:
+            name = getattr(error, "sqlite_errorname", "")
+            code = next((known for known in _REMEDIES if name.startswith(known)), "")
+            if code in _UNUSABLE:
+                self._close()
+            raise _Failed(
+                f"{self.path}: {error}.", _REMEDIES.get(code, ""), waited=code in _WAITED
+            ) from error
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            private_file(self.path)
+            self._connection = _connect(self.path, self._patience)
+        return self._connection
+
+    def _close(self) -> None:
+        import sqlite3
+
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+
+class _Failed(Exception):
+    """SQLite refused; the message names the file and the reason."""
+
+    def __init__(self, message: str, hint: str, *, waited: bool) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.waited = waited
+        """Whether it took all the patience there is: then others are not made to wait again."""
+
+
+def _transact(connection: sqlite3.Connection, jobs: list[_Job]) -> list[Any]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        results = [job.work(connection) for job in jobs]
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return results
+
+
+def _connect(path: Path, patience: float) -> sqlite3.Connection:
+    import sqlite3
+
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
+    try:
+        _use_wal(connection, patience)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        migrate(connection, str(path))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _use_wal(connection: sqlite3.Connection, patience: float) -> None:
+    """Switch the file to a write-ahead log, unless it has one.
+
+    The switch does not wait for other processes by itself. Where it is refused, as on network
+    disks, the rollback journal stays: slower, as durable.
+    """
+    import sqlite3
+
+    until = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+_databases: dict[Path, Database] = {}
+_lock = threading.Lock()
+
+
+def acquire(path: Path, *, patience: float) -> Database:
+    """Return the one `Database` of the file, to be given back by `release`.
+
+    `patience` is how many seconds to wait for other processes; the first user's holds.
+    """
+    path = path.expanduser().absolute()
+    with _lock:
+        database = _databases.get(path)
+        if database is None:
+            database = _databases[path] = Database(path, patience=patience)
+            database.start()
+        database.users += 1
+        return database
+
+
+async def release(database: Database) -> None:
+    """Give it back; the last to do so closes the file."""
+    with _lock:
+        database.users -= 1
+        if database.users or _databases.get(database.path) is not database:
+            return
+        del _databases[database.path]
+    await database.aclose()
+
+
+def _nothing(_: sqlite3.Connection) -> None:
+    pass
+
+
+def _close_all() -> None:
+    for database in tuple(_databases.values()):
+        database.stop(_EXIT_SECONDS)
+
+
+def _forget_all() -> None:
+    """Start afresh in a forked child, which has no thread and must not use the connection."""
+    global _lock  # noqa: PLW0603 - the parent's lock may be held by a thread that is not here
+    _lock = threading.Lock()
+    _databases.clear()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

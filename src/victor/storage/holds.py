@@ -1,0 +1,68 @@
+"""Which sessions this store holds for writing, kept by locks of the operating system.
+
+The system drops a lock when its process ends, however it ends, so a hold is never stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from victor.errors import SessionError
+from victor.storage.location import FILE_MODE, private_folder
+
+
+class Holds:
+    """The holds of one store. Two stores exclude each other, in one process too."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held: dict[str, tuple[int, Path]] = {}
+
+    def take(self, session_id: str) -> None:
+        """Hold the session, unless it is held already. Raises `SessionError` if another has it."""
+        if session_id in self._held:
+            return
+        private_folder(self._folder)
+        # Ids may come from outside and are no file names.
+        name = hashlib.sha256(session_id.encode(errors="surrogatepass")).hexdigest()[:32]
+        path = self._folder / f"{name}.lock"
+        while (descriptor := self._locked(path, session_id)) is None:
+            pass
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        self._held[session_id] = (descriptor, path)
+
+    def drop(self, session_id: str) -> None:
+        """Give the session up; one that is not held is no error."""
+        held = self._held.pop(session_id, None)
+        if held is None:
+            return
+        descriptor, path = held
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+    def drop_all(self) -> None:
+        """Give up every session."""
+        for session_id in tuple(self._held):
+            self.drop(session_id)
+
+    def _locked(self, path: Path, session_id: str) -> int | None:
+        """Return the locked file; None where it was unlinked on the way, to be tried again."""
+        import fcntl
+
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+        except BlockingIOError:
+            owner = os.read(descriptor, 20).decode("ascii", "replace")
+            os.close(descriptor)
+            raise SessionError(
+                f"The session {session_id!r} is open for writing elsewhere (process {owner}).",
+                hint="Close it there, or start another session.",
+            ) from None
+        os.close(descriptor)
+        return None

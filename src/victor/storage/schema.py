@@ -1,0 +1,108 @@
+"""The tables, and how a database of an earlier version is brought up to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from victor.errors import SessionError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+APPLICATION_ID = 0x56494354
+"""`VICT`: marks the file as Victor's own."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # AUTOINCREMENT: a number that a deleted session had must never mean another one.
+        """CREATE TABLE sessions (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            title TEXT NOT NULL,
+            workspace TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            model TEXT NOT NULL,
+            created REAL NOT NULL,
+            updated REAL NOT NULL,
+            turns INTEGER NOT NULL DEFAULT 0,
+            input_tokens INTEGER NOT NULL DEFAULT 0,
+            output_tokens INTEGER NOT NULL DEFAULT 0
+        )""",
+        """CREATE TABLE records (
+            number INTEGER PRIMARY KEY,
+            session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+            kind TEXT NOT NULL,
+            turn_id TEXT NOT NULL,
+            time REAL NOT NULL,
+            body TEXT NOT NULL
+        )""",
+        "CREATE INDEX records_of_session ON records (session)",
+        """CREATE TABLE blobs (
+            sha256 TEXT PRIMARY KEY,
+            data BLOB NOT NULL
+        )""",
+        """CREATE TABLE checkpoints (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            session TEXT NOT NULL,
+            turn_id TEXT NOT NULL,
+            time REAL NOT NULL,
+            after TEXT NOT NULL,
+            skipped TEXT NOT NULL,
+            undone INTEGER NOT NULL
+        )""",
+        "CREATE INDEX checkpoints_of_session ON checkpoints (session)",
+        """CREATE TABLE images (
+            checkpoint INTEGER NOT NULL REFERENCES checkpoints (number) ON DELETE CASCADE,
+            path BLOB NOT NULL,
+            sha256 TEXT REFERENCES blobs (sha256),
+            mode INTEGER NOT NULL,
+            link BLOB NOT NULL
+        )""",
+        "CREATE INDEX images_of_checkpoint ON images (checkpoint)",
+        "CREATE INDEX images_of_blob ON images (sha256)",
+    ),
+)
+"""What each version adds to the one before; `user_version` counts those that were applied."""
+
+VERSION = len(MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring the database up to `VERSION`, in one transaction.
+
+    Raises `SessionError` where the file is not Victor's, or a newer Victor's.
+    """
+    if _version(connection, path) == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done it between the look and the lock.
+        for statements in MIGRATIONS[_version(connection, path) :]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if owner != APPLICATION_ID and (owner or version or tables):
+        raise SessionError(
+            f"{path} is not a database of Victor's.",
+            hint="Set VICTOR_HOME to another folder, or move the file away.",
+        )
+    if version > VERSION:
+        raise SessionError(
+            f"{path} was written by a newer version of Victor"
+            f" (schema {version}, this one knows {VERSION}).",
+            hint="Update Victor, or set VICTOR_HOME to another folder.",
+        )
+    return version
