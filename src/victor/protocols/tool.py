@@ -32,7 +32,7 @@ class ToolEnvironment:
     writable: bool = True
     """False in modes that may not change the workspace; processes are sandboxed accordingly."""
     timeout: float = 120.0
-    """Seconds after which the call is ended; a tool that can give part of its result ends before."""
+    """Seconds after which the call is ended; who can give a part of the result ends before."""
     output_limit: int = 40_000
     """Characters that the model is shown of the result; a tool that can page keeps below."""
     progress: Callable[[str], None] = field(default=lambda _: None)

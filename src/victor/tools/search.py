@@ -1,0 +1,224 @@
+"""Finding things: `glob` finds files by name, `grep` finds lines by a regular expression."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from victor.errors import ToolError
+from victor.messages import Effect, JsonObject, ToolSpec
+from victor.protocols import Access, ToolEnvironment, ToolOutput
+from victor.tools.document import encoding_of
+from victor.tools.files import reached
+from victor.tools.patterns import compile_pattern
+from victor.tools.ripgrep import Match, Ripgrep, SearchFailed
+from victor.tools.threads import Stop, in_thread_until
+from victor.tools.workspace import Workspace
+
+FOUND_FILES = 500
+FOUND_LINES = 200
+LINE_CHARACTERS = 300
+SEARCHED_BYTES = 10_000_000
+"""Larger files are not searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """Finds files by name."""
+
+    workspace: Workspace
+
+    spec: ClassVar[ToolSpec] = ToolSpec(
+        "glob",
+        "Find files by name, such as *.py or src/**/test_*.py. Without / it matches at any depth.",
+        {
+            "type": "object",
+            "properties": {
+                "pattern": {"type": "string", "description": "With * ? [..] {a,b} and **"},
+                "path": {
+                    "type": "string",
+                    "description": "Folder to look in; all of the workspace if left out",
+                },
+            },
+            "required": ["pattern"],
+            "additionalProperties": False,
+        },
+        Effect.READ_ONLY,
+    )
+
+    def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
+        """Return nothing: searching changes nothing."""
+        return ()
+
+    def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
+        """Return the folder."""
+        return reached(self.workspace, arguments.get("path") or ".")
+
+    async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
+        """Return the names, without what `.gitignore` names. Raises `ToolError`."""
+        pattern = arguments["pattern"]
+        folder = self.workspace.folder(arguments.get("path") or ".")
+        expression = compile_pattern(pattern)
+        text = await in_thread_until(Stop(), self._glob, folder, expression, pattern)
+        return ToolOutput(text)
+
+    def _glob(self, stop: Stop, folder: Path, expression: re.Pattern[str], pattern: str) -> str:
+        names: list[str] = []
+        for file in self.workspace.files(folder):
+            stop.check()
+            if not expression.fullmatch(file.relative_to(folder).as_posix()):
+                continue
+            if len(names) == FOUND_FILES:
+                names.append(f"[More than {FOUND_FILES} files match; narrow the pattern.]")
+                break
+            names.append(self.workspace.name(file))
+        return "\n".join(names) or f"No file matches {pattern!r}."
+
+
+@dataclass(frozen=True, slots=True)
+class Grep:
+    """Finds lines by a regular expression, with ripgrep where it is installed."""
+
+    workspace: Workspace
+    ripgrep: Ripgrep | None = field(default_factory=Ripgrep.installed)
+
+    spec: ClassVar[ToolSpec] = ToolSpec(
+        "grep",
+        "Find lines that match a regular expression. Gives path:line:text.",
+        {
+            "type": "object",
+            "properties": {
+                "pattern": {"type": "string", "description": "Regular expression"},
+                "path": {
+                    "type": "string",
+                    "description": "File or folder; all of the workspace if left out",
+                },
+                "glob": {"type": "string", "description": "Only in these files, such as *.py"},
+                "ignore_case": {"type": "boolean"},
+            },
+            "required": ["pattern"],
+            "additionalProperties": False,
+        },
+        Effect.READ_ONLY,
+    )
+
+    def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
+        """Return nothing: searching changes nothing."""
+        return ()
+
+    def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
+        """Return the file or folder."""
+        return reached(self.workspace, arguments.get("path") or ".")
+
+    async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
+        """Return the lines by path, without what `.gitignore` names. Raises `ToolError`."""
+        start = self.workspace.existing(arguments.get("path") or ".")
+        expression = _expression(arguments)
+        files = compile_pattern(arguments["glob"]) if arguments.get("glob") else None
+        stop = Stop()
+        found = await in_thread_until(stop, self._search, start, expression, files)
+        return ToolOutput(self._told(found, arguments["pattern"]))
+
+    def _search(
+        self,
+        stop: Stop,
+        start: Path,
+        expression: re.Pattern[str],
+        files: re.Pattern[str] | None,
+    ) -> list[Match]:
+        rg = self.ripgrep
+        if (
+            rg is not None
+            and rg.agrees_on(expression)
+            and rg.agrees_on_ignoring(start, self.workspace.root)
+        ):
+            try:
+                return self._capped(
+                    stop, rg.search(expression, start, SEARCHED_BYTES, stop), start, files
+                )
+            except SearchFailed:
+                pass  # What it does not understand, the search in Python does.
+        return self._capped(stop, self._matches(start, expression, files), start, files)
+
+    def _capped(
+        self,
+        stop: Stop,
+        matches: Generator[Match, None, None],
+        start: Path,
+        files: re.Pattern[str] | None,
+    ) -> list[Match]:
+        kept: list[Match] = []
+        with contextlib.closing(matches):
+            for match in matches:
+                stop.check()
+                if files is None or files.fullmatch(_relative(match.path, start)):
+                    kept.append(match)
+                if len(kept) > FOUND_LINES:
+                    break
+        return kept
+
+    def _matches(
+        self, start: Path, expression: re.Pattern[str], files: re.Pattern[str] | None
+    ) -> Generator[Match, None, None]:
+        for file in self.workspace.files(start):
+            if files is not None and not files.fullmatch(_relative(file, start)):
+                continue
+            for number, line in enumerate(_lines(file), 1):
+                if expression.search(line):
+                    yield Match(file, number, line)
+
+    def _told(self, found: list[Match], pattern: str) -> str:
+        if not found:
+            return f"No line matches {pattern!r}."
+        lines = [
+            f"{self.workspace.name(match.path)}:{match.line}:{_cut(match.text)}" for match in found
+        ]
+        if len(lines) > FOUND_LINES:
+            lines[FOUND_LINES:] = [
+                f"[More than {FOUND_LINES} lines match; narrow the pattern, path or glob.]"
+            ]
+        return "\n".join(lines)
+
+
+def _relative(path: Path, start: Path) -> str:
+    return path.name if path == start else path.relative_to(start).as_posix()
+
+
+def _lines(file: Path) -> list[str]:
+    """Return the lines of a text file without their ends; nothing of one that is none."""
+    try:
+        if file.stat().st_size > SEARCHED_BYTES:
+            return []
+        data = file.read_bytes()
+    except OSError:
+        return []
+    mark, encoding = encoding_of(data)
+    if encoding == "utf-8" and b"\0" in data:
+        return []
+    lines = data[len(mark) :].decode(encoding, "replace").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def _expression(arguments: JsonObject) -> re.Pattern[str]:
+    pattern = arguments["pattern"]
+    if not pattern:
+        raise ToolError("The pattern is empty.")
+    try:
+        return re.compile(pattern, re.IGNORECASE if arguments.get("ignore_case") else 0)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ToolError(
+            f"The pattern {pattern!r} is no valid regular expression: {error}."
+            " Put a backslash before signs that are meant literally, such as ( or [."
+        ) from error
+
+
+def _cut(line: str) -> str:
+    if len(line) <= LINE_CHARACTERS:
+        return line
+    return f"{line[:LINE_CHARACTERS]} [... {len(line) - LINE_CHARACTERS:,} more]"

@@ -1,0 +1,151 @@
+"""The folder that file tools are confined to, and what in it is worth looking at."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from victor.errors import WorkspaceError
+from victor.tools.ignore import IgnoreRules
+
+NEAR_NAMES = 5
+_SEARCHED_FOR_NAMES = 5_000
+
+
+class Workspace:
+    """A resolved root folder. Files below `readable` may be read, too, and never written."""
+
+    def __init__(self, root: Path, readable: tuple[Path, ...] = ()) -> None:
+        self.root = Path(os.path.realpath(root))
+        self._readable = tuple(Path(os.path.realpath(folder)) for folder in readable)
+
+    def resolve(self, path: str) -> Path:
+        """Return the absolute path, symlinks followed, of something in the workspace.
+
+        It need not exist. Raises `WorkspaceError` for what leads outside.
+        """
+        return self._confined(path, (self.root,))
+
+    def resolve_readable(self, path: str) -> Path:
+        """Like `resolve`, but the folders `readable` count as inside."""
+        return self._confined(path, (self.root, *self._readable))
+
+    def existing(self, path: str) -> Path:
+        """Return `resolve_readable(path)` of something that exists; if not, name what is near."""
+        found = self.resolve_readable(path)
+        try:
+            exists = found.exists()
+        except OSError as error:
+            raise WorkspaceError(f"{path} cannot be looked at: {error.strerror}.") from error
+        if not exists:
+            raise WorkspaceError(f"There is no {path!r} in the workspace.{self._near(found)}")
+        return found
+
+    def file(self, path: str) -> Path:
+        """Return `existing(path)` of a regular file. Raises `WorkspaceError` for anything else."""
+        found = self.existing(path)
+        if found.is_dir():
+            raise WorkspaceError(f"{path} is a folder. Use list to see what is in it.")
+        if not found.is_file():
+            raise WorkspaceError(f"{path} is no regular file, so it is not opened.")
+        return found
+
+    def folder(self, path: str) -> Path:
+        """Return `existing(path)` of a folder. Raises `WorkspaceError` for anything else."""
+        found = self.existing(path)
+        if not found.is_dir():
+            raise WorkspaceError(f"{path} is a file, not a folder.")
+        return found
+
+    def name(self, path: Path) -> str:
+        """Return how a path is told to the model: relative to the root where it is inside."""
+        if path.is_relative_to(self.root):
+            return path.relative_to(self.root).as_posix()
+        return str(path)
+
+    def files(self, start: Path) -> Iterator[Path]:
+        """Yield the regular files below `start`, or `start` itself, that are not ignored.
+
+        In order of their names, folder by folder. Symlinks and `.git` are left out.
+        """
+        if start.is_file():
+            yield start
+        else:
+            yield from _walk(start, self.ignore_rules(start))
+
+    def ignore_rules(self, folder: Path) -> IgnoreRules:
+        """Return what `.gitignore` files say about the entries of `folder`."""
+        return IgnoreRules.of(folder, self.root)
+
+    def _confined(self, path: str, roots: tuple[Path, ...]) -> Path:
+        if not path or "\0" in path:
+            raise WorkspaceError("The path is empty or holds a NUL character.")
+        if path.startswith("~"):
+            raise WorkspaceError(
+                f"{path!r} is outside the workspace {self.root}. Give a path inside it."
+            )
+        if ".." in Path(path).parts:
+            raise WorkspaceError(
+                f"{path!r} goes up with '..', which is not allowed in the workspace {self.root}."
+                " Write the path from the top of the workspace."
+            )
+        try:
+            found = Path(os.path.realpath(self.root / path))
+        except (OSError, ValueError) as error:
+            raise WorkspaceError(f"{path!r} is no usable path: {error}.") from error
+        if not any(found.is_relative_to(root) for root in roots):
+            leads = "" if os.path.isabs(path) else f" leads to {found}, which"  # noqa: PTH117
+            raise WorkspaceError(
+                f"{path!r}{leads} is outside the workspace {self.root}. Give a path inside it."
+            )
+        return found
+
+    def _near(self, missing: Path) -> str:
+        """Return a sentence that lists names like that of `missing`; empty if there are none."""
+        same_name: list[str] = []
+        for _, file in zip(range(_SEARCHED_FOR_NAMES), self.files(self.root), strict=False):
+            if file.name == missing.name:
+                same_name.append(self.name(file))
+        folder = missing.parent
+        beside: list[str] = []
+        if folder.is_dir():
+            names = {entry.name for entry in _entries(folder)}
+            close = difflib.get_close_matches(missing.name, sorted(names), NEAR_NAMES)
+            beside = [self.name(folder / name) for name in close]
+        near = list(dict.fromkeys((*same_name[:NEAR_NAMES], *beside)))[:NEAR_NAMES]
+        if near:
+            return f" Near names: {', '.join(near)}."
+        if folder.is_dir():
+            return ""
+        return f" Its folder {self.name(folder)!r} does not exist either."
+
+
+def _walk(folder: Path, rules: IgnoreRules) -> Iterator[Path]:
+    for entry in _entries(folder):
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if entry.name == ".git" or rules.ignore(entry.name, is_folder=is_folder):
+            continue
+        path = folder / entry.name
+        if is_folder:
+            yield from _walk(path, rules.below(entry.name))
+        elif _is_regular(entry):
+            yield path
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what is in the folder, by name; nothing where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    except OSError:
+        return []
+
+
+def _is_regular(entry: os.DirEntry[str]) -> bool:
+    try:
+        return stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode)
+    except OSError:
+        return False
