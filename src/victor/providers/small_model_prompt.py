@@ -1,0 +1,225 @@
+"""The prompts of the small-model profile: short, and growing only at their end.
+
+A small model on a CPU reads 40 to 100 tokens a second, so every sentence here costs; and what was
+read once is kept as long as the beginning stays the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from victor.messages import JsonObject, Message, Role, ToolCall, ToolSpec
+from victor.providers.small_model_schema import REPLY, long_arguments, short_parameters
+from victor.providers.small_model_turn import Done, SmallModelTurn
+
+ChatMessage: TypeAlias = dict[str, str]
+"""`role` and `content`, as every chat template takes them."""
+
+RESULT_CHARACTERS = 2400
+"""How much of one tool result the model sees."""
+EARLIER_CHARACTERS = 1600
+"""How much of earlier turns the model sees."""
+_WHOLE_SYSTEM_CHARACTERS = 1200
+_FACTS_CHARACTERS = 700
+_FACT = re.compile(
+    r"workspace|working (folder|directory)|\bmode\b|platform|/[\w.-]+/", re.IGNORECASE
+)
+
+_RULES = (
+    "You are Victor, a coding assistant. You answer with one JSON object and nothing else: either "
+    "a tool call or a reply. Use tools to look at the project; never guess what a file holds. "
+    "Reply in words for greetings, general questions, and when the task is done."
+)
+
+
+def instructions(system: str, tools: tuple[ToolSpec, ...]) -> str:
+    """Return the system prompt: the rules, one line for each tool, examples, and the facts."""
+    lines = [_RULES, "", "Tools:"]
+    lines += [_tool_line(spec) for spec in tools]
+    lines.append(f"{_answer(REPLY, {'message': '...'})} answers the user in words.")
+    lines += ["", "Examples:", *_examples({spec.name for spec in tools})]
+    facts = essential_facts(system)
+    if facts:
+        lines += ["", facts]
+    return "\n".join(lines)
+
+
+def _tool_line(spec: ToolSpec) -> str:
+    arguments = dict.fromkeys(short_parameters(spec)["properties"], "...")
+    first = re.split(r"(?<=[.!?])\s|\n", spec.description.strip(), maxsplit=1)[0]
+    asked = " The text itself is asked for afterwards." if long_arguments(spec) else ""
+    return f"{_answer(spec.name, arguments)} {first[:120]}{asked}"
+
+
+def _answer(tool: str, arguments: JsonObject) -> str:
+    return json.dumps({"tool": tool, "arguments": arguments}, ensure_ascii=False)
+
+
+def _examples(names: set[str]) -> Iterator[str]:
+    """Yield the worked examples whose tools are offered."""
+    yield f"User: hello\nYou: {_answer(REPLY, {'message': 'Hello! What shall we work on?'})}"
+    yield (
+        "User: what is a tuple?\nYou: "
+        + _answer(REPLY, {"message": "An ordered collection that cannot be changed."})
+    )
+    if "list" in names:
+        yield f"User: what is in this folder?\nYou: {_answer('list', {'path': '.'})}"
+    if "read" in names:
+        yield f"User: what does src/shop.py do?\nYou: {_answer('read', {'path': 'src/shop.py'})}"
+    if "grep" in names:
+        yield (
+            "User: where is total_price used?\nYou: "
+            + _answer("grep", {"pattern": "total_price", "path": "."})
+        )
+    if {"read", "write", "shell"} <= names:
+        yield (
+            "User: a test of src/shop.py fails, repair it\n"
+            f"You: {_answer('shell', {'command': 'python -m pytest -q'})}\n"
+            f"You, seeing the failure: {_answer('read', {'path': 'src/shop.py'})}\n"
+            f"You, seeing the mistake: {_answer('write', {'path': 'src/shop.py'})}\n"
+            f"You, after writing: {_answer('shell', {'command': 'python -m pytest -q'})}\n"
+            "You, seeing it pass: "
+            + _answer(REPLY, {"message": "Repaired: the total now counts every item."})
+        )
+
+
+def essential_facts(system: str) -> str:
+    """Return the caller's system prompt if it is short, else its lines that state facts."""
+    system = system.strip()
+    if len(system) <= _WHOLE_SYSTEM_CHARACTERS:
+        return system
+    kept: list[str] = []
+    room = _FACTS_CHARACTERS
+    for line in system.splitlines():
+        line = line.strip()
+        if line and len(line) <= room and _FACT.search(line):
+            kept.append(line)
+            room -= len(line) + 1
+    return "\n".join(kept)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return the text if it is within `limit` characters, else its beginning and its end."""
+    if len(text) <= limit:
+        return text
+    head = limit * 2 // 3
+    tail = limit - head
+    left_out = len(text) - limit
+    return f"{text[:head]}\n[{left_out} characters left out]\n{text[-tail:]}"
+
+
+def earlier(messages: tuple[Message, ...]) -> list[ChatMessage]:
+    """Return the words of earlier turns, the oldest left out beyond the limit."""
+    kept: list[ChatMessage] = []
+    room = EARLIER_CHARACTERS
+    for message in reversed(messages):
+        if message.role is Role.TOOL or not message.text.strip():
+            continue
+        text = shortened(message.text.strip(), 500)
+        room -= len(text)
+        if room < 0:
+            break
+        if message.role is Role.ASSISTANT:
+            text = _answer(REPLY, {"message": text})
+        kept.append({"role": message.role.value, "content": text})
+    # A conversation that begins with an answer confuses chat templates.
+    while kept and kept[-1]["role"] == Role.ASSISTANT:
+        kept.pop()
+    return kept[::-1]
+
+
+def conversation(turn: SmallModelTurn, room: int) -> list[ChatMessage]:
+    """Return earlier turns and this one, within about `room` characters, the newest whole."""
+    sent = [*earlier(turn.before), {"role": "user", "content": turn.task}]
+    size = len(turn.task) + sum(
+        min(len(d.result.content), RESULT_CHARACTERS) + 120 for d in turn.done
+    )
+    over = size - room
+    for done in turn.done:
+        limit = RESULT_CHARACTERS
+        if over > 0 and done is not turn.done[-1]:
+            over -= max(0, min(len(done.result.content), limit) - 200)
+            limit = 200
+        sent.append({"role": "assistant", "content": _call_text(done.call)})
+        sent.append({"role": "user", "content": _result_text(done, limit, turn)})
+    return sent
+
+
+def _call_text(call: ToolCall) -> str:
+    arguments = {
+        name: value
+        for name, value in call.arguments.items()
+        if not (isinstance(value, str) and len(value) > 400)
+    }
+    if call.name == "write":
+        arguments.pop("content", None)
+    return _answer(call.name, arguments)
+
+
+def _result_text(done: Done, limit: int, turn: SmallModelTurn) -> str:
+    """Return what the model is told of a result, and the next step."""
+    body = shortened(done.result.content.strip() or "(no output)", limit)
+    state = "failed" if done.failed else "gave"
+    return f"{done.call.name} {state}:\n{body}\n\n{_next_step(done, turn)}"
+
+
+def _next_step(done: Done, turn: SmallModelTurn) -> str:
+    task = shortened(turn.task.strip(), 200)
+    match done.call.name:
+        case "shell" if done.failed:
+            return "Next: read the file that is wrong, or write it anew."
+        case "write" | "edit" if not done.failed:
+            return "Next: run the tests or the program, or reply if the task is done."
+        case _ if done.failed:
+            return "Next: try it differently, or reply what went wrong."
+        case _:
+            return f"Next: another tool, or reply to: {task}"
+
+
+_PART_RULES = (
+    "You are a careful programmer. Answer with one fenced code block that holds what is asked for, "
+    "indented as in the file. No words before or after it."
+)
+_WRITING_RULES = (
+    "You are a careful programmer. Answer with one fenced code block that holds the complete new "
+    "text of the file, from its first line to its last. No words before or after it."
+)
+
+
+def writing_messages(
+    turn: SmallModelTurn, tool: str, name: str, arguments: JsonObject, *, insist: str = ""
+) -> list[ChatMessage]:
+    """Return the fresh prompt for one long argument: task, files, what failed, what to write."""
+    path = str(arguments.get("path", ""))
+    parts = [f"Task: {shortened(turn.task.strip(), 1500)}"]
+    for other, text in turn.other_files(path)[:2]:
+        parts.append(f"For reference, {other}:\n```\n{shortened(text, 1800)}```")
+    if turn.last_failure:
+        parts.append(f"This failed:\n```\n{shortened(turn.last_failure, 1500)}\n```")
+    present = turn.present_content(path)
+    if present is not None:
+        parts.append(f"{path} is now:\n```\n{shortened(present, 9000)}```")
+    parts.append(_wanted(tool, name, path, arguments, known=present is not None))
+    if insist:
+        parts.append(insist)
+    rules = _WRITING_RULES if tool == "write" else _PART_RULES
+    return [
+        {"role": "system", "content": rules},
+        {"role": "user", "content": "\n\n".join(parts)},
+    ]
+
+
+def _wanted(tool: str, name: str, path: str, arguments: JsonObject, *, known: bool) -> str:
+    if tool == "write" and known:
+        return f"Write the complete new text of {path}, changed as the task needs."
+    if tool == "write":
+        return f"Write the complete text of {path}."
+    if name.startswith("old"):
+        return f"Copy the lines of {path} that must change, exactly as they are now, no others."
+    old = next((value for key, value in arguments.items() if key.startswith("old")), "")
+    if old:
+        return f"Write what these lines of {path} become:\n```\n{old}\n```"
+    return f"Write the text of `{name}` for {tool} {path}".rstrip() + "."

@@ -1,0 +1,194 @@
+"""What a small model has done in this turn, and what it is held to because of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from victor.messages import Effect, JsonObject, Message, Role, ToolCall, ToolResult, ToolSpec
+
+_TO_BE_CHECKED = re.compile(
+    r"\b(tests?|pytest|fix(es|ed)?|bugs?|failing|fails?|run)\b", re.IGNORECASE
+)
+_TO_BE_MADE = re.compile(r"\b(create|new|add|generate|make)\b", re.IGNORECASE)
+_FAILED = re.compile(
+    r"^Traceback |\b[1-9]\d* (failed|errors?)\b|^FAILED\b"
+    r"|\bexit(ed)?( with)?( code| status)?:? [1-9]",
+    re.IGNORECASE | re.MULTILINE,
+)
+_REFUSED = re.compile(r"den(y|ied)|not allowed|refused|mode", re.IGNORECASE)
+_NUMBERED = re.compile(r"^\s*(\d+)(?:\t|[:|│→] ?)(.*)$")
+_HOLDS = 10
+_SAME_CALLS = 3
+_WHOLE_FILE_CHARACTERS = 7000
+_WRITING = frozenset({"write", "edit"})
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A tool call of this turn and what it gave."""
+
+    call: ToolCall
+    result: ToolResult
+
+    @property
+    def failed(self) -> bool:
+        """Whether the tool, or the command that it ran, failed."""
+        return self.result.is_error or (
+            self.call.name not in {"read", "list", "grep", "glob"}
+            and bool(_FAILED.search(self.result.content))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SmallModelTurn:
+    """The last user message and every call since, with the rules that follow from them."""
+
+    task: str
+    done: tuple[Done, ...]
+    before: tuple[Message, ...]
+    """The messages of earlier turns."""
+    effects: frozenset[str] = frozenset()
+    """Names of the tools that change something."""
+
+    @classmethod
+    def of(cls, messages: tuple[Message, ...], tools: tuple[ToolSpec, ...]) -> SmallModelTurn:
+        """Return the turn that these messages end with."""
+        starts = [i for i, message in enumerate(messages) if message.role is Role.USER]
+        start = starts[-1] if starts else 0
+        effects = frozenset(spec.name for spec in tools if spec.effect is not Effect.READ_ONLY)
+        task = messages[start].text if starts else ""
+        return cls(task, tuple(_done(messages[start:])), messages[:start], effects)
+
+    def repeats(self, name: str, arguments: JsonObject) -> bool:
+        """Return whether the call would give nothing that an earlier one did not give.
+
+        Reading again is of use only after something may have changed.
+        """
+        same = [d for d in self.done if _same(d.call, name, arguments)]
+        if len(same) >= _SAME_CALLS:
+            return True
+        for done in reversed(self.done):
+            if _same(done.call, name, arguments):
+                return True
+            if done.call.name in self.effects:
+                return False
+        return False
+
+    def may_reply(self, names: frozenset[str]) -> bool:
+        """Return whether the turn may end here, with the tools of these `names` at hand.
+
+        It may not while what it wrote is unchecked or its last check failed, within limits.
+        """
+        if not self.done or len(self.done) >= _HOLDS or not names:
+            return True
+        last = self.done[-1]
+        if last.result.is_error and _REFUSED.search(last.result.content):
+            return True
+        if last.result.is_error:
+            return sum(done.result.is_error for done in self.done) > 2
+        if not _TO_BE_CHECKED.search(self.task):
+            return True
+        if last.call.name in _WRITING:
+            return "shell" not in names
+        return not (self.has_written and last.failed)
+
+    @property
+    def has_written(self) -> bool:
+        """Whether a file was written in this turn."""
+        return any(d.call.name in _WRITING and not d.result.is_error for d in self.done)
+
+    def must_read_first(self, path: str) -> bool:
+        """Return whether a file is about to be written over that was not looked at yet."""
+        known = any(d.call.arguments.get("path") == path for d in self.done)
+        if known or not path:
+            return False
+        name = path.rsplit("/", 1)[-1]
+        listed = any(name in d.result.content for d in self.done)
+        return listed or not _TO_BE_MADE.search(self.task)
+
+    def is_long(self, path: str) -> bool:
+        """Return whether the file was seen in part only, or is too long to be written whole."""
+        return any(
+            d.call.name == "read"
+            and d.call.arguments.get("path") == path
+            and (bool(d.result.full_output) or len(d.result.content) > _WHOLE_FILE_CHARACTERS)
+            for d in self.done
+        )
+
+    @property
+    def has_long_files(self) -> bool:
+        """Whether a file of this turn is too long to be written whole."""
+        return any(self.is_long(str(d.call.arguments.get("path", ""))) for d in self.done)
+
+    def present_content(self, path: str) -> str | None:
+        """Return the file's text as this turn last saw or wrote it; None if it did not.
+
+        A text that was cut for the model's sake is no text to write from: None too.
+        """
+        for done in reversed(self.done):
+            call = done.call
+            if call.arguments.get("path") != path or done.result.is_error:
+                continue
+            if call.name == "write" and isinstance(call.arguments.get("content"), str):
+                return str(call.arguments["content"])
+            if call.name == "read":
+                return (
+                    None if done.result.full_output else without_line_numbers(done.result.content)
+                )
+        return None
+
+    @property
+    def last_failure(self) -> str:
+        """What the last failing command printed; empty if it did not fail or is out of date."""
+        for done in reversed(self.done):
+            if done.call.name not in _WRITING | {"read", "list", "grep", "glob"}:
+                return done.result.content if done.failed else ""
+        return ""
+
+    def other_files(self, path: str) -> tuple[tuple[str, str], ...]:
+        """Return path and text of the other files that were read in this turn, the last first."""
+        seen: dict[str, str] = {}
+        for done in reversed(self.done):
+            name = done.call.arguments.get("path")
+            if done.call.name == "read" and name != path and not done.result.is_error:
+                seen.setdefault(str(name), without_line_numbers(done.result.content))
+        return tuple(seen.items())
+
+
+def _done(messages: Iterable[Message]) -> Iterable[Done]:
+    calls: dict[str, ToolCall] = {}
+    for message in messages:
+        calls.update((call.id, call) for call in message.tool_calls)
+        for result in message.tool_results:
+            call = calls.get(result.call_id)
+            if call is not None:
+                yield Done(call, result)
+
+
+def _same(call: ToolCall, name: str, arguments: JsonObject) -> bool:
+    """Return whether the call is of this name and these short arguments."""
+    return call.name == name and all(
+        call.arguments.get(key) == value for key, value in arguments.items()
+    )
+
+
+def without_line_numbers(text: str) -> str:
+    """Return the text without the line numbers that a reading tool put before each line.
+
+    Numbers count up from line to line; a text whose lines merely begin with digits stays.
+    """
+    lines = text.splitlines()
+    plain: list[str] = []
+    expected: int | None = None
+    for line in lines:
+        match = _NUMBERED.match(line)
+        if not match or (expected is not None and int(match.group(1)) != expected):
+            break
+        expected = int(match.group(1)) + 1
+        plain.append(match.group(2))
+    # What follows the last numbered line is the tool's own remark.
+    if len(plain) < max(1, len(lines) - 2):
+        return text
+    return "\n".join(plain) + "\n"
