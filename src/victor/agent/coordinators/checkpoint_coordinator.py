@@ -111,7 +111,7 @@ class CheckpointCoordinator:
         for checkpoint in await self._store.list(session_id):
             await self._store.delete(checkpoint.id)
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Release the store. Raises `CheckpointError`."""
         await self._store.aclose()
 
@@ -122,6 +122,9 @@ class CheckpointCoordinator:
         plan = _Plan(dict(now))
         for checkpoint in reversed(checkpoints):
             plan.step_back(checkpoint, await self._files.states_of(checkpoint.images))
+        # A file that the turn made and deleted again is as it was already.
+        for path in [path for path in plan.targets if plan.states[path] == now[path]]:
+            del plan.targets[path]
         return plan, now
 
 

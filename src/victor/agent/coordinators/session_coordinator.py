@@ -33,6 +33,13 @@ class SessionCoordinator:
         except SessionNotFound:
             self._begun[info.id] = info
 
+    async def open(self, session_id: str) -> None:
+        """Hold the session for writing, so that what is loaded next stays the whole of it.
+
+        Raises `SessionError` where another store or process has it open.
+        """
+        await self._store.open(session_id)
+
     async def record(self, session_id: str, record: Record) -> None:
         """Commit one entry. Raises `SessionError`, then nothing was recorded."""
         if session_id in self._begun:
@@ -68,13 +75,13 @@ class SessionCoordinator:
         """Return recorded sessions, the last used first; of one workspace only, if named."""
         return await self._store.list(workspace, limit)
 
-    async def latest(self, workspace: str | None = None) -> SessionInfo:
-        """Return the session used last. Raises `SessionNotFound` where there is none."""
+    async def latest(self, workspace: str | None = None) -> str:
+        """Return the id of the session used last. Raises `SessionNotFound` where there is none."""
         found = await self._store.list(workspace, 1)
         if not found:
             where = f"None was recorded in {workspace}." if workspace else "None was recorded yet."
             raise SessionNotFound("last", hint=where)
-        return found[0]
+        return found[0].id
 
     async def search(
         self, text: str, workspace: str | None = None, limit: int = 50

@@ -1,0 +1,283 @@
+"""What an undo takes back, and what it never touches."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from victor.agent.coordinators.checkpoint_coordinator import CheckpointCoordinator, UndoReport
+from victor.errors import CheckpointError
+from victor.storage.file_images import FileImages
+from victor.storage.memory import MemoryCheckpointStore
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def checkpoints(workspace: Path) -> CheckpointCoordinator:
+    return CheckpointCoordinator(MemoryCheckpointStore(), FileImages(workspace))
+
+
+async def edit(
+    checkpoints: CheckpointCoordinator, turn: str, changes: dict[Path, bytes | None]
+) -> None:
+    """One step of the agent, as the turn loop makes it."""
+    checkpoint = await checkpoints.before("s1", turn, tuple(changes))
+    for path, content in changes.items():
+        if content is None:
+            path.unlink()
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    assert checkpoint is not None
+    await checkpoints.after(checkpoint)
+
+
+async def test_where_nothing_may_change_there_is_no_checkpoint(
+    checkpoints: CheckpointCoordinator,
+) -> None:
+    assert await checkpoints.before("s1", "t1", ()) is None
+    assert await checkpoints.undo("s1") == UndoReport()
+
+
+async def test_the_last_turn_is_taken_back_whole_and_then_the_one_before(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    old, new, gone = workspace / "old.txt", workspace / "deep" / "new.txt", workspace / "gone.bin"
+    old.write_bytes(b"one\r\n")
+    gone.write_bytes(b"\x00\xff")
+    gone.chmod(0o750)
+    await edit(checkpoints, "t1", {old: b"two"})
+    await edit(checkpoints, "t2", {old: b"three", new: b"n"})
+    await edit(checkpoints, "t2", {old: b"four", gone: None})
+
+    report = await checkpoints.undo("s1")
+    assert report.turn_id == "t2"
+    assert set(report.restored) == {str(old), str(gone)}
+    assert report.removed == (str(new),)
+    assert report.conflicts == report.skipped == ()
+    assert old.read_bytes() == b"two"
+    assert gone.read_bytes() == b"\x00\xff"
+    assert gone.stat().st_mode & 0o777 == 0o750
+    assert not new.exists()
+
+    assert (await checkpoints.undo("s1")).turn_id == "t1"
+    assert old.read_bytes() == b"one\r\n"
+    assert await checkpoints.undo("s1") == UndoReport()
+
+
+async def test_a_file_that_a_person_changed_since_is_left_and_named(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    mine, theirs, fresh = (workspace / name for name in ("mine", "theirs", "fresh"))
+    mine.write_bytes(b"a")
+    theirs.write_bytes(b"a")
+    await edit(checkpoints, "t1", {mine: b"b", theirs: b"b", fresh: b"b"})
+    theirs.write_bytes(b"person")
+    fresh.write_bytes(b"person")
+    report = await checkpoints.undo("s1")
+    assert report.restored == (str(mine),)
+    assert report.conflicts == (str(theirs), str(fresh))
+    assert theirs.read_bytes() == fresh.read_bytes() == b"person"
+
+
+async def test_what_a_person_did_between_two_steps_is_what_comes_back(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    path = workspace / "a"
+    path.write_bytes(b"1")
+    await edit(checkpoints, "t1", {path: b"2"})
+    path.write_bytes(b"person")
+    await edit(checkpoints, "t1", {path: b"3"})
+    report = await checkpoints.undo("s1")
+    assert path.read_bytes() == b"person"
+    assert report.restored == report.conflicts == (str(path),)
+
+
+async def test_a_preview_tells_the_same_and_changes_nothing(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    text, binary, made = (workspace / name for name in ("text", "binary", "made"))
+    text.write_bytes(b"one\ntwo")
+    binary.write_bytes(b"\x00")
+    await edit(checkpoints, "t1", {text: b"one\nthree\n", binary: b"\x01\x00", made: b"x\n"})
+    preview = await checkpoints.preview_undo("s1")
+    assert text.read_bytes() == b"one\nthree\n"
+    assert preview.diff == (
+        "--- a/text\n+++ b/text\n@@ -1,2 +1,2 @@\n"
+        " one\n-three\n+two\n\\ No newline at end of file\n"
+        "Binary file binary changes\n"
+        "--- a/made\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
+    )
+    report = await checkpoints.undo("s1")
+    assert (report.restored, report.removed) == (preview.restored, preview.removed)
+
+
+async def test_a_step_that_was_cut_short_is_not_guessed_at(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    changed, untouched = workspace / "changed", workspace / "untouched"
+    changed.write_bytes(b"a")
+    untouched.write_bytes(b"a")
+    await checkpoints.before("s1", "t1", (changed, untouched))
+    changed.write_bytes(b"half")
+    report = await checkpoints.undo("s1")
+    assert report.conflicts == (str(changed),)
+    assert report.restored == ()
+    assert changed.read_bytes() == b"half"
+
+
+async def test_what_was_not_kept_is_listed_with_the_reason(tmp_path: Path, workspace: Path) -> None:
+    checkpoints = CheckpointCoordinator(
+        MemoryCheckpointStore(), FileImages(workspace, most_bytes=3)
+    )
+    large, small, outside = workspace / "large", workspace / "small", tmp_path / "outside"
+    large.write_bytes(b"1234")
+    await edit(checkpoints, "t1", {large: b"x", small: b"y", outside: b"z"})
+    report = await checkpoints.undo("s1")
+    assert report.skipped == (
+        f"{large}: 4 bytes, more than the 3 that are kept",
+        f"{outside}: outside the workspace",
+    )
+    assert large.read_bytes() == b"x"
+    assert outside.read_bytes() == b"z"
+    assert report.removed == (str(small),)
+
+
+async def test_a_file_written_through_a_link_comes_back_and_the_link_stays(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    target, link = workspace / "target", workspace / "link"
+    target.write_bytes(b"a")
+    link.symlink_to("target")
+    await edit(checkpoints, "t1", {link: b"b"})
+    assert (await checkpoints.undo("s1")).restored == (str(target),)
+    assert target.read_bytes() == b"a"
+    assert str(link.readlink()) == "target"
+
+
+async def test_a_link_that_was_replaced_or_deleted_comes_back(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    replaced, deleted = workspace / "replaced", workspace / "deleted"
+    replaced.symlink_to("nowhere")
+    deleted.symlink_to("/etc/passwd")
+    kept = await checkpoints.before("s1", "t1", (replaced, deleted))
+    replaced.unlink()
+    replaced.write_bytes(b"now a file")
+    deleted.unlink()
+    assert kept is not None
+    await checkpoints.after(kept)
+    assert "/etc/passwd" in (await checkpoints.preview_undo("s1")).diff
+    assert len((await checkpoints.undo("s1")).restored) == 2
+    assert str(replaced.readlink()) == "nowhere"
+    assert str(deleted.readlink()) == "/etc/passwd"
+
+
+async def test_forgetting_a_session_leaves_nothing_to_undo(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    path = workspace / "a"
+    await edit(checkpoints, "t1", {path: b"b"})
+    assert len(await checkpoints.list("s1")) == 1
+    await checkpoints.forget("s1")
+    assert await checkpoints.undo("s1") == UndoReport()
+    assert path.read_bytes() == b"b"
+    await checkpoints.aclose()
+
+
+class UnwritableFiles(FileImages):
+    """Files of which none can be written."""
+
+    async def restore(self, images: object, expected: object) -> tuple[str, ...]:
+        raise CheckpointError("Cannot restore: the disk is gone.")
+
+
+async def test_an_undo_that_fails_can_be_done_again(workspace: Path) -> None:
+    store = MemoryCheckpointStore()
+    path = workspace / "a"
+    path.write_bytes(b"a")
+    await edit(CheckpointCoordinator(store, FileImages(workspace)), "t1", {path: b"b"})
+    with pytest.raises(CheckpointError):
+        await CheckpointCoordinator(store, UnwritableFiles(workspace)).undo("s1")
+    await CheckpointCoordinator(store, FileImages(workspace)).undo("s1")
+    assert path.read_bytes() == b"a"
+
+
+names = st.sampled_from(["a", "b", "folder/c"])
+contents = st.sampled_from([None, b"", b"one\r\n", b"\x00two"])
+acts = st.lists(
+    st.one_of(
+        st.tuples(st.just("agent"), st.dictionaries(names, contents, min_size=1)),
+        st.tuples(st.just("person"), st.dictionaries(names, contents, min_size=1, max_size=1)),
+        st.tuples(st.just("turn"), st.just({})),
+        st.tuples(st.just("undo"), st.just({})),
+    ),
+    max_size=12,
+)
+
+
+def write(path: Path, content: bytes | None) -> None:
+    if content is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+@settings(max_examples=60, deadline=None)
+@given(acts)
+def test_an_undo_never_destroys_a_byte_that_a_person_wrote(
+    tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, dict[str, bytes | None]]]
+) -> None:
+    workspace = tmp_path_factory.mktemp("work")
+    asyncio.run(play(workspace, acts))
+
+
+async def play(workspace: Path, acts: list[tuple[str, dict[str, bytes | None]]]) -> None:
+    checkpoints = CheckpointCoordinator(MemoryCheckpointStore(), FileImages(workspace))
+    turn = 0
+    written: dict[Path, int] = {}
+    """Each path's last writer was a person: with the number of the write, which makes it unique."""
+    for number, (who, changes) in enumerate(acts):
+        paths = {workspace / name: content for name, content in changes.items()}
+        if who == "turn":
+            turn += 1
+        elif who == "person":
+            for path, content in paths.items():
+                own = None if content is None else content + b"person%d" % number
+                write(path, own)
+                written[path] = number
+        elif who == "agent":
+            kept = await checkpoints.before("s1", f"t{turn}", tuple(paths))
+            for path, content in paths.items():
+                write(path, None if content is None else content + b"agent%d" % number)
+                written.pop(path, None)
+            assert kept is not None
+            await checkpoints.after(kept)
+        else:
+            before = {path: read(path) for path in written}
+            report = await checkpoints.undo("s1")
+            turn += 1
+            for path, content in before.items():
+                assert read(path) == content, f"{path} was a person's; {report}"
+            for path in report.restored:
+                # What comes back may be a person's own again.
+                if b"person" in (read(Path(path)) or b""):
+                    written[Path(path)] = number
+    assert not list(workspace.rglob(".victor-*"))

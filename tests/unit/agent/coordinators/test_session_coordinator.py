@@ -1,0 +1,236 @@
+"""The record of a conversation, and the conversation again out of the record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from victor.agent.coordinators.session_coordinator import SessionCoordinator
+from victor.errors import SessionError, SessionNotFound
+from victor.messages import Message, ToolCall, ToolResult, assistant, tool_results, user
+from victor.pairing import INTERRUPTED, problems
+from victor.protocols import Record, SessionInfo
+from victor.storage.memory import MemorySessionStore
+from victor.storage.sqlite import SqliteSessionStore
+
+pytestmark = pytest.mark.anyio
+
+INFO = SessionInfo("s1", "", "/work", "acme", "m-1", created=1.0, updated=1.0)
+READ, EDIT = ToolCall("1", "read", {}), ToolCall("2", "edit", {})
+
+
+def asked(text: str, turn: str = "t1") -> Record:
+    return Record("user", turn, user(text))
+
+
+def replied(text: str, *calls: ToolCall, turn: str = "t1") -> Record:
+    return Record("reply", turn, assistant(text, *calls), calls=calls)
+
+
+def gave(call: ToolCall, content: str = "ok", turn: str = "t1") -> Record:
+    return Record("result", turn, result=ToolResult(call.id, content))
+
+
+def rebuilt(*records: Record) -> tuple[Message, ...]:
+    return SessionCoordinator(MemorySessionStore()).messages(records)
+
+
+async def test_a_session_without_a_turn_leaves_nothing() -> None:
+    session = SessionCoordinator(MemorySessionStore())
+    await session.start(INFO)
+    assert await session.list() == ()
+    assert await session.info("s1") == INFO
+    await session.close()
+    with pytest.raises(SessionNotFound):
+        await session.info("s1")
+
+
+async def test_the_first_words_become_the_title() -> None:
+    session = SessionCoordinator(MemorySessionStore())
+    await session.start(INFO)
+    await session.record("s1", asked("Please  find\nthe bug " + "in this very long story " * 5))
+    await session.record("s1", replied("Found."))
+    (listed,) = await session.list()
+    assert listed.title == "Please find the bug in this very long story in this very…"
+    assert [record.kind for record in await session.load("s1")] == ["user", "reply"]
+
+
+async def test_a_title_that_is_given_is_kept() -> None:
+    session = SessionCoordinator(MemorySessionStore())
+    await session.start(INFO)
+    await session.rename("s1", "Mine")
+    await session.record("s1", asked("hello"))
+    assert (await session.info("s1")).title == "Mine"
+    await session.rename("s1", "Yours")
+    assert (await session.info("s1")).title == "Yours"
+
+
+async def test_a_session_that_is_resumed_goes_on_under_its_title() -> None:
+    store = MemorySessionStore()
+    first = SessionCoordinator(store)
+    await first.start(INFO)
+    await first.record("s1", asked("hello"))
+    second = SessionCoordinator(store)
+    await second.start(INFO)
+    await second.rename("s1", "Renamed")
+    await second.record("s1", asked("again", "t2"))
+    assert (await second.info("s1")).title == "Renamed"
+    assert len(await second.load("s1")) == 2
+
+
+async def test_the_latest_session_of_a_workspace_is_found() -> None:
+    session = SessionCoordinator(MemorySessionStore())
+    with pytest.raises(SessionNotFound, match="None was recorded in /work"):
+        await session.latest("/work")
+    with pytest.raises(SessionNotFound, match="None was recorded yet"):
+        await session.latest()
+    await session.start(INFO)
+    await session.record("s1", asked("hello"))
+    assert await session.latest("/work") == "s1"
+    assert [info.id for info in await session.search("HELLO")] == ["s1"]
+
+
+async def test_deleting_forgets_a_begun_and_a_recorded_session() -> None:
+    session = SessionCoordinator(MemorySessionStore())
+    await session.start(INFO)
+    await session.delete("s1")
+    with pytest.raises(SessionNotFound):
+        await session.record("s1", asked("hello"))
+    await session.start(INFO)
+    await session.record("s1", asked("hello"))
+    await session.delete("s1")
+    assert await session.list() == ()
+
+
+async def test_the_second_to_open_a_session_is_told(tmp_path: Path) -> None:
+    first = SessionCoordinator(SqliteSessionStore(tmp_path / "s.db"))
+    second = SessionCoordinator(SqliteSessionStore(tmp_path / "s.db"))
+    await first.start(INFO)
+    with pytest.raises(SessionError, match="open for writing elsewhere"):
+        await second.start(INFO)
+    await first.close()
+    await second.open("s1")
+    await second.close()
+
+
+async def test_a_record_that_the_store_refuses_is_not_acknowledged(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    session = SessionCoordinator(SqliteSessionStore(blocked / "s.db"))
+    with pytest.raises(SessionError, match="VICTOR_HOME"):
+        await session.start(INFO)
+
+
+def test_a_conversation_is_rebuilt_as_it_was() -> None:
+    messages = rebuilt(
+        asked("a"),
+        replied("b", READ, EDIT),
+        gave(EDIT, "edited"),
+        gave(READ, "text"),
+        replied("c"),
+        Record("ended", "t1"),
+        asked("d", "t2"),
+    )
+    assert messages == (
+        user("a"),
+        assistant("b", READ, EDIT),
+        tool_results(ToolResult("1", "text"), ToolResult("2", "edited")),
+        assistant("c"),
+        user("d"),
+    )
+
+
+@pytest.mark.parametrize("kind", ["cancelled", "failed", ""])
+def test_a_call_without_a_result_is_said_to_be_interrupted(kind: str) -> None:
+    end = (Record(kind, "t1"),) if kind else ()
+    messages, repairs = SessionCoordinator(MemorySessionStore()).restore(
+        (asked("a"), replied("", READ, EDIT), gave(READ), *end)
+    )
+    first, second = messages[2].tool_results
+    assert first.content == "ok"
+    assert (second.call_id, second.content, second.is_error) == ("2", INTERRUPTED, True)
+    assert repairs == ("tool call 'edit' (2) was interrupted; it is said so",)
+
+
+def test_a_result_that_came_after_the_end_of_its_turn_still_counts() -> None:
+    messages = rebuilt(asked("a"), replied("", READ), Record("cancelled", "t1"), gave(READ, "late"))
+    assert messages[2] == tool_results(ToolResult("1", "late"))
+
+
+def test_results_of_one_id_in_two_turns_are_not_mixed_up() -> None:
+    messages = rebuilt(
+        asked("a"),
+        replied("", READ),
+        gave(READ, "first"),
+        replied("b"),
+        asked("c", "t2"),
+        replied("", READ, turn="t2"),
+        gave(READ, "second", "t2"),
+        replied("d", turn="t2"),
+    )
+    assert [m.tool_results[0].content for m in messages if m.tool_results] == ["first", "second"]
+    assert problems(messages) == ()
+
+
+def test_what_was_compacted_replaces_what_came_before() -> None:
+    messages = rebuilt(
+        asked("a"),
+        replied("b"),
+        Record("compacted", "t2", context=(user("summary"), assistant("all"))),
+        asked("c", "t2"),
+    )
+    assert messages == (user("summary"), assistant("all"), user("c"))
+
+
+def test_a_compaction_in_the_middle_of_a_step_still_gets_its_results() -> None:
+    messages = rebuilt(
+        asked("a"),
+        replied("", READ),
+        Record("compacted", "t1", context=(user("short"), assistant("", READ))),
+        gave(READ),
+        Record("compacted", "t1", context=()),
+        asked("b", "t2"),
+    )
+    assert messages == (user("b"),)
+    assert (
+        problems(
+            rebuilt(Record("compacted", "t1", context=(user("s"), assistant("", READ))), gave(READ))
+        )
+        == ()
+    )
+
+
+def test_what_a_workflow_ran_is_not_part_of_the_conversation() -> None:
+    outside = Record("tool", "w1", result=ToolResult("9", "built"))
+    assert rebuilt(asked("a"), outside, replied("b")) == (user("a"), assistant("b"))
+
+
+def test_no_records_are_no_messages() -> None:
+    assert rebuilt() == ()
+
+
+turns = st.sampled_from(["t1", "t2"])
+calls = st.sampled_from([READ, EDIT, ToolCall("", "odd", {})])
+anything = st.one_of(
+    st.builds(asked, st.sampled_from(["a", " ", ""]), turns),
+    st.builds(
+        lambda text, some, turn: replied(text, *some, turn=turn),
+        st.sampled_from(["b", ""]),
+        st.lists(calls, max_size=2),
+        turns,
+    ),
+    st.builds(gave, calls, st.just("ok"), turns),
+    st.builds(Record, st.sampled_from(["cancelled", "failed", "ended", "tool"]), turns),
+    st.builds(
+        lambda messages: Record("compacted", "t1", context=messages),
+        st.sampled_from([(), (assistant("x", READ),), (tool_results(ToolResult("9", "")),)]),
+    ),
+)
+
+
+@given(st.lists(anything, max_size=10))
+def test_whatever_was_recorded_is_rebuilt_to_what_may_be_sent(records: list[Record]) -> None:
+    assert problems(rebuilt(*records)) == ()
