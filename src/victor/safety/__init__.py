@@ -1,1 +1,1 @@
-"""Permission rules, and the analysis of commands."""
+"""What safety needs to know of commands, and later the sandboxes that they run in."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import re
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
@@ -42,22 +41,8 @@ GRACE_SECONDS = 2.0
 RETRY_PAUSE_SECONDS = 0.05
 PARALLEL_CALLS = 16
 
-_TRANSIENT = frozenset(
-    {
-        errno.EAGAIN,
-        errno.EBUSY,
-        errno.ECONNABORTED,
-        errno.ECONNREFUSED,
-        errno.ECONNRESET,
-        errno.EHOSTUNREACH,
-        errno.EINTR,
-        errno.EMFILE,
-        errno.ENETUNREACH,
-        errno.EPIPE,
-        errno.ESTALE,
-        errno.ETIMEDOUT,
-    }
-)
+_TRANSIENT = (ConnectionError, TimeoutError, BlockingIOError, InterruptedError)
+_TRANSIENT_CODES = (errno.EBUSY, errno.EHOSTUNREACH, errno.ENETUNREACH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +72,6 @@ class ToolCoordinator:
         fit_arguments: FitArguments | None = None,
         timeout: float = 120.0,
         session_id: str = "",
-        progress: Callable[[str], None] | None = None,
     ) -> None:
         self._tools: dict[str, ITool] = {}
         self._specs: tuple[ToolSpec, ...] = ()
@@ -99,7 +83,6 @@ class ToolCoordinator:
             session_id=session_id,
             timeout=timeout,
             output_limit=output_limit * CHARACTERS_PER_TOKEN,
-            progress=progress or _unheard,
         )
         for tool in tools:
             self.add_tool(tool)
@@ -204,7 +187,8 @@ class ToolCoordinator:
                     running, timeout=left, return_when=asyncio.FIRST_COMPLETED
                 )
                 for task in [task for task in running if task in done]:
-                    yield await self._executed(running.pop(task).call, task.result(), started)
+                    call = running.pop(task).call
+                    yield await self._executed(call, _outcome(call, task), started)
                 if not done:
                     break
             overdue, running = running, {}
@@ -309,7 +293,17 @@ async def _attempts(plan: _Planned, environment: ToolEnvironment) -> ToolOutput:
         return _failure(plan.call, error)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a tool does, the model is told
         return _failure(plan.call, error)
-    return output if isinstance(output, ToolOutput) else ToolOutput(_text(output))
+    if isinstance(output, ToolOutput):
+        return output
+    text = output.decode("utf-8", "replace") if isinstance(output, bytes) else str(output)
+    return ToolOutput(text)
+
+
+def _outcome(call: ToolCall, task: asyncio.Task[ToolOutput]) -> ToolOutput:
+    """Return what the ended task gave; a tool may even have cancelled itself."""
+    if task.cancelled():
+        return _failure(call, asyncio.CancelledError("it cancelled itself"))
+    return task.result()
 
 
 async def _end(running: Mapping[asyncio.Task[ToolOutput], object]) -> frozenset[Any]:
@@ -348,19 +342,7 @@ def _refusal(call: ToolCall, text: str) -> Executed:
 def _transient(error: OSError | VictorError) -> bool:
     if isinstance(error, VictorError):
         return error.retryable
-    return isinstance(error, ConnectionError | TimeoutError) or error.errno in _TRANSIENT
-
-
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case bytes() | bytearray():
-            return value.decode("utf-8", "replace")
-        case _:
-            return json.dumps(value, ensure_ascii=False, default=repr)
+    return isinstance(error, _TRANSIENT) or error.errno in _TRANSIENT_CODES
 
 
 def _encodable(text: str) -> str:
@@ -394,7 +376,3 @@ def _positive(config: Mapping[str, Any], key: str, otherwise: float) -> float:
 
 def _as_given(_spec: ToolSpec, arguments: JsonObject) -> JsonObject:
     return arguments
-
-
-def _unheard(_line: str) -> None:
-    """Hear nothing."""
