@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from victor.messages import Image, Message, Part, Text, Thinking, ToolCall, ToolResult
+from victor.messages import Image, Message, Part, Text, Thinking, ToolCall, ToolResult, ToolSpec
 
 IMAGE_TOKENS = 1_600
 """What a picture takes at most at the vendors that scale it down; used for every picture."""
@@ -53,6 +53,11 @@ def of_text(text: str) -> int:
 def of_message(message: Message) -> int:
     """Return the estimate for a whole message, what stands around it included."""
     return MESSAGE_TOKENS + sum(map(_of_part, message.parts))
+
+
+def of_tool(tool: ToolSpec) -> int:
+    """Return the estimate for a tool as the model is told of it."""
+    return MESSAGE_TOKENS + of_text(f"{tool.name} {tool.description} {tool.parameters}")
 
 
 def _of_part(part: Part) -> int:

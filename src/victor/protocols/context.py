@@ -52,7 +52,15 @@ class BaseCompactionStrategy(ABC):
         return await self.compact(context)
 
 
-compaction_strategies: Registry[ICompactionStrategy] = Registry("compaction strategy")
+compaction_strategies: Registry[ICompactionStrategy] = Registry(
+    "compaction strategy",
+    ICompactionStrategy,
+    hint=(
+        "Register your own with victor.context.register_compaction_strategy(name, StrategyClass)"
+        " before the orchestrator is made, or through the entry-point group"
+        " victor.compaction_strategies."
+    ),
+)
 """What `context_compaction_strategy` may name beside the built-in strategies."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from victor.errors import ConfigError
+from victor.errors import ConfigError, UnknownNameError
 
 T = TypeVar("T")
 
@@ -14,9 +14,14 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Factories by name. A name that is registered again gets the new factory."""
 
-    def __init__(self, kind: str) -> None:
-        """Keep factories of what `kind`, a noun, names in errors."""
+    def __init__(self, kind: str, port: type, *, hint: str) -> None:
+        """Keep factories of what fits `port`.
+
+        Errors call it `kind`, a noun; `hint` says how to register one.
+        """
         self._kind = kind
+        self._port = port
+        self._hint = hint
         self._factories: dict[str, Callable[[], T]] = {}
 
     def register(self, name: str, factory: Callable[[], T]) -> None:
@@ -37,6 +42,27 @@ class Registry(Generic[T]):
     def unregister(self, name: str) -> None:
         """Forget a name; one that is not registered is no error."""
         self._factories.pop(name, None)
+
+    def make(self, name: str, known: Mapping[str, Callable[[], T]], *, without: str) -> T | None:
+        """Make what `name` stands for: as registered, else as in `known`.
+
+        None for the name `without`, where nothing has it. Raises `UnknownNameError`, or
+        `ConfigError` when what is made does not fit.
+        """
+        factory = self._factories.get(name) or known.get(name)
+        if factory is None:
+            if name == without:
+                return None
+            names = tuple(dict.fromkeys((without, *known, *self._factories)))
+            raise UnknownNameError(self._kind, str(name), names, hint=self._hint)
+        one = factory()
+        if not isinstance(one, self._port):
+            raise ConfigError(
+                f"What is registered as {self._kind} {name!r} made a {type(one).__name__}, which is"
+                " none.",
+                hint=f"It must fit victor.protocols.{self._port.__name__}.",
+            )
+        return one
 
     @property
     def factories(self) -> Mapping[str, Callable[[], T]]:

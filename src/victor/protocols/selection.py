@@ -29,7 +29,14 @@ class IToolSelectionStrategy(Protocol):
         ...
 
 
-tool_selection_strategies: Registry[IToolSelectionStrategy] = Registry("tool selection strategy")
+tool_selection_strategies: Registry[IToolSelectionStrategy] = Registry(
+    "tool selection strategy",
+    IToolSelectionStrategy,
+    hint=(
+        "Register your own with victor.selection.register_tool_selection_strategy(name,"
+        " StrategyClass) before the orchestrator is made."
+    ),
+)
 """What `tool_selection_strategy` may name beside the built-in strategies."""
 
 

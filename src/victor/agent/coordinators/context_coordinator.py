@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from victor import steps, tokens
 from victor.agent.bounded import really_cancelled
-from victor.errors import CompactionError, ConfigError, UnknownNameError
+from victor.errors import CompactionError, ConfigError
 from victor.events import ContextCompacted, CoordinatorFailed, HistoryRepaired
 from victor.messages import Context, Message, ToolSpec
 from victor.pairing import repair
@@ -39,11 +39,6 @@ WORTHWHILE = 0.95
 
 REGROWTH = 1.1
 """What stayed above the threshold may grow by this factor before it is tried again."""
-
-_HOW_TO_REGISTER = (
-    "Register your own with victor.context.register_compaction_strategy(name, StrategyClass) before"
-    " the orchestrator is made, or through the entry-point group victor.compaction_strategies."
-)
 
 
 class ContextCoordinator:
@@ -117,7 +112,7 @@ class ContextCoordinator:
         known_system, known_tools, size = self._overhead
         if tools is known_tools and (system is known_system or system == known_system):
             return size
-        size = self._estimate(system) + sum(map(self._size_of_tool, tools))
+        size = self._estimate(system) + sum(map(tokens.of_tool, tools))
         self._overhead = (system, tools, size)
         return size
 
@@ -204,22 +199,15 @@ class ContextCoordinator:
         """Cut `messages` to `limit` as far as that goes, and to `room` in any case; adopt them."""
         count = self._tally.counter()
         if sum(map(count, messages)) > limit:
-            messages = steps.truncated(messages, max(int(limit * TARGET), 0), count)
-            messages = steps.squeezed(messages, room, count)
-            messages = self._repaired(messages, TRUNCATION, emit)
+            messages = steps.truncated(messages, int(limit * TARGET), count)
+            messages = self._repaired(steps.squeezed(messages, room, count), TRUNCATION, emit)
         before = (len(self._tally.messages), self._tally.total)
-        self._set(messages)
+        if messages != self.get_context().messages:
+            self._set(messages)
         self._settled = int(self._tally.total * REGROWTH) if self._tally.total > limit else 0
-        emit(
-            ContextCompacted(
-                strategy,
-                reason,
-                messages_before=before[0],
-                messages_after=len(messages),
-                tokens_before=before[1],
-                tokens_after=self._tally.total,
-            )
-        )
+        after = (len(messages), self._tally.total)
+        if after != before:
+            emit(ContextCompacted(strategy, reason, before[0], after[0], before[1], after[1]))
         return self.get_context()
 
     def _repaired(
@@ -235,25 +223,10 @@ class ContextCoordinator:
         self._context = Context(messages)
         self._settled = 0
 
-    def _size_of_tool(self, tool: ToolSpec) -> int:
-        return self._estimate(f"{tool.name} {tool.description} {tool.parameters}")
-
     def _adopt(self, name: str) -> None:
-        factories = {**self._known, **compaction_strategies.factories}
-        factory = factories.get(name)
-        if factory is None and name != TRUNCATION:
-            known = (*factories, TRUNCATION)
-            raise UnknownNameError(
-                "compaction strategy", name, tuple(dict.fromkeys(known)), hint=_HOW_TO_REGISTER
-            )
         # Without a factory, truncation is the fallback itself.
-        strategy = factory() if factory else None
-        if strategy is not None and not isinstance(strategy, ICompactionStrategy):
-            raise ConfigError(
-                f"What is registered as compaction strategy {name!r} made a"
-                f" {type(strategy).__name__}, which has no `compact` method."
-            )
-        self._strategy, self._name = strategy, name
+        self._strategy = compaction_strategies.make(name, self._known, without=TRUNCATION)
+        self._name = name
 
 
 def _messages(result: Any) -> tuple[Message, ...]:

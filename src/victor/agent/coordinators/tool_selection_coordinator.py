@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from victor.errors import ConfigError, UnknownNameError
+from victor.errors import ConfigError
 from victor.messages import ToolSpec
 from victor.protocols import IToolSelectionStrategy, ScoredTool
 from victor.protocols.selection import register_tool_selection_strategy, tool_selection_strategies
@@ -21,11 +21,6 @@ StrategyFactory: TypeAlias = Callable[[], IToolSelectionStrategy]
 
 ALL = "all"
 """The strategy that is always there: offers everything, in the given order, up to the limit."""
-
-_HOW_TO_REGISTER = (
-    "Register your own with victor.selection.register_tool_selection_strategy(name, StrategyClass)"
-    " before the orchestrator is made."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +151,8 @@ class ToolSelectionCoordinator:
         self._offered = kept
 
     def _adopt(self, name: str) -> None:
-        factories = {**self._known, **tool_selection_strategies.factories}
-        factory = factories.get(name)
-        if factory is None and name != ALL:
-            known = tuple(dict.fromkeys((ALL, *factories)))
-            raise UnknownNameError("tool selection strategy", name, known, hint=_HOW_TO_REGISTER)
-        strategy = factory() if factory is not None else None
-        if strategy is not None and not isinstance(strategy, IToolSelectionStrategy):
-            raise ConfigError(
-                f"What is registered as tool selection strategy {name!r} made a"
-                f" {type(strategy).__name__}, which has no `rank` method."
-            )
-        self._strategy, self._name = strategy, name
+        self._strategy = tool_selection_strategies.make(name, self._known, without=ALL)
+        self._name = name
 
 
 def _checked_limit(value: Any) -> int:
