@@ -36,7 +36,8 @@ from victor.evaluation.suite import (
 )
 
 _LARGEST: Final = 10_000_000
-_KINDS: Final = ("command", "regex", "not_regex", "file", "function")
+_KINDS: Final = ("file", "command", "function", "regex", "not_regex")
+"""A file check comes first, because it may have a regex too."""
 
 
 def load(path: Path) -> Suite:
@@ -99,10 +100,9 @@ def _folder(folder: Path, fields: _Fields) -> Path:
 
 def _check(raw: Any, path: Path, where: str) -> Check:
     fields = _Fields(raw, f"{where}, a check")
-    kinds = [kind for kind in _KINDS if kind in fields.raw]
-    if len(kinds) != 1:
-        fields.refuse(f"must have exactly one of {', '.join(_KINDS)}")
-    match kinds[0]:
+    match next((kind for kind in _KINDS if kind in fields.raw), ""):
+        case "":
+            fields.refuse(f"must have one of {', '.join(_KINDS)}")
         case "command":
             fields.only("command", "timeout")
             return CommandCheck(fields.command(), fields.number("timeout", 60.0))

@@ -20,7 +20,7 @@ async def workspace_of(task: Task) -> AsyncIterator[Path]:
 
     Raises `EvaluationError` when it cannot be made, or a link in it leads outside.
     """
-    place = os.path.realpath(tempfile.mkdtemp(prefix="victor-eval-"))
+    place = _place()
     try:
         folder = Path(place, "workspace")
         await asyncio.to_thread(_fill, folder, task)
@@ -28,6 +28,10 @@ async def workspace_of(task: Task) -> AsyncIterator[Path]:
     finally:
         # Shielded: what a cancelled try leaves behind would stay for good.
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, place, ignore_errors=True))
+
+
+def _place() -> str:
+    return os.path.realpath(tempfile.mkdtemp(prefix="victor-eval-"))
 
 
 def _fill(folder: Path, task: Task) -> None:
