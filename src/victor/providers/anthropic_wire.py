@@ -35,7 +35,7 @@ _PROVIDER = "anthropic"
 _CACHED: Json = {"type": "ephemeral"}
 _NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 _THINKS = re.compile(r"claude-[a-z]+-5(-\d+)?$")
-"""Models that reason unless told not to; those with a minor version bind reasoning to its prefix."""
+"""Models that reason unless told not to. The later ones bind reasoning to what preceded it."""
 _STOP_REASONS = {
     "end_turn": StopReason.END,
     "stop_sequence": StopReason.END,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
-from weakref import WeakKeyDictionary
 
 
 class Closable(Protocol):
@@ -31,9 +29,9 @@ class ClientPerLoop(Generic[ClientT]):
 
     def __init__(self, make: Callable[[], ClientT]) -> None:
         self._make = make
-        self._clients: WeakKeyDictionary[
+        self._clients: dict[
             asyncio.AbstractEventLoop, tuple[ClientT, AsyncGenerator[None, None]]
-        ] = WeakKeyDictionary()
+        ] = {}
 
     async def get(self) -> ClientT:
         """Return the running loop's client. Raises what `make` raises."""
@@ -41,24 +39,26 @@ class ClientPerLoop(Generic[ClientT]):
         kept = self._clients.get(loop)
         if kept is not None:
             return kept[0]
+        # A loop that was closed by hand, without its generators, has left its client behind.
+        for closed in [other for other in self._clients if other.is_closed()]:
+            del self._clients[closed]
         client = self._make()
         # asyncio.run closes the generators of its loop while the loop still works: the only
         # moment at which connections that nobody closed can still be closed properly.
-        closing = _closed_with_loop(client)
+        closing = self._closed_with_loop(client)
         self._clients[loop] = (client, closing)
         await anext(closing)
         return client
 
     async def aclose(self) -> None:
         """Close the running loop's client. Safe to call twice."""
-        kept = self._clients.pop(asyncio.get_running_loop(), None)
+        kept = self._clients.get(asyncio.get_running_loop())
         if kept is not None:
             await kept[1].aclose()
 
-
-async def _closed_with_loop(client: Closable) -> AsyncGenerator[None, None]:
-    try:
-        yield
-    finally:
-        with suppress(RuntimeError):
+    async def _closed_with_loop(self, client: ClientT) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            self._clients.pop(asyncio.get_running_loop(), None)
             await client.close()

@@ -174,17 +174,10 @@ def _by_status(
     text = f"{kind} {detail}"
     said = f"{site.provider} says: {_clean(detail, site)}"
     named: dict[str, Any] = {"provider": site.provider, "model": site.model, "status": status}
-    key = f"set {site.key_variable} or pass api_key=..." if site.key_variable else "check the key"
     match status:
         case 401 | 403:
-            return AuthenticationError(
-                f"The key was refused (HTTP {status}). {said}",
-                hint=f"{key[0].upper()}{key[1:]}, with a key that may use this model.",
-                **named,
-            )
-        case 402:
-            return _no_credit(said, named)
-        case 429 if "insufficient_quota" in text:
+            return _key_refused(said, site, named)
+        case 402 | 429 if status == 402 or "insufficient_quota" in text:
             return _no_credit(said, named)
         case 429:
             return RateLimitError(
@@ -197,21 +190,33 @@ def _by_status(
             return _too_long(said, named)
         case 400 | 404 | 422 | 500 if _CONTEXT_WORDS.search(text):
             return _too_long(said, named)
-        case 404:
+        case 400 | 404 | 422 if status == 404 or _UNKNOWN_MODEL.search(text):
             return _not_there(text, said, site, named)
-        case 400 | 422 if _UNKNOWN_MODEL.search(text):
-            return _not_there(text, said, site, named)
-        case _ if status in _PASSING or status >= 500:
-            return ProviderUnavailable(
-                f"The server failed (HTTP {status}). {said}",
-                retry_after=_asked_wait(error),
-                hint="Try again later, or configure a fallback provider.",
-                **named,
-            )
-    return InvalidRequest(
-        f"The request was refused (HTTP {status}). {said}",
-        hint="Check the model's settings and what it supports.",
+    if status in _PASSING or status >= 500:
+        return ProviderUnavailable(
+            f"The server failed (HTTP {status}). {said}",
+            retry_after=_asked_wait(error),
+            hint="Try again later, or configure a fallback provider.",
+            **named,
+        )
+    return _refused(detail, said, named)
+
+
+def _key_refused(said: str, site: CallSite, named: dict[str, Any]) -> AuthenticationError:
+    remedy = f"Set {site.key_variable} or pass api_key=..." if site.key_variable else "Check it"
+    return AuthenticationError(
+        f"The key was refused (HTTP {named['status']}). {said}",
+        hint=f"{remedy}, with a key that may use this model.",
         **named,
+    )
+
+
+def _refused(detail: str, said: str, named: dict[str, Any]) -> InvalidRequest:
+    hint = "Check the model's settings and what it supports."
+    if "/v1/responses" in detail:
+        hint = "Choose a model that takes tools here: `victor models` lists the known ones."
+    return InvalidRequest(
+        f"The request was refused (HTTP {named['status']}). {said}", hint=hint, **named
     )
 
 

@@ -1,0 +1,269 @@
+"""The JSON of OpenAI's chat completions: requests written, streamed chunks read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from victor.events import ReplyDelta, ReplyFinished, TextDelta, ThinkingDelta
+from victor.messages import (
+    Image,
+    JsonObject,
+    Message,
+    Request,
+    Role,
+    StopReason,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolChoice,
+    ToolSpec,
+    Usage,
+)
+from victor.providers.errors import CallSite, against_protocol
+from victor.providers.openai_calls import CallFragments
+from victor.providers.presets import Preset
+
+Json: TypeAlias = dict[str, Any]
+
+_REASONS = re.compile(r"(gpt-([5-9]|\d\d)|o\d)")
+_TOOLS_WITHOUT_EFFORT = re.compile(r"gpt-(5\.[6-9]|[6-9])(?!.*astra)(?!\.[12]-sol)")
+"""Models that take tools here only with effort `none`; the others named refuse even that."""
+_STOP_REASONS = {
+    "stop": StopReason.END,
+    "tool_calls": StopReason.TOOL_USE,
+    "function_call": StopReason.TOOL_USE,
+    "length": StopReason.MAX_TOKENS,
+    "content_filter": StopReason.CONTENT_FILTER,
+}
+
+
+def encode_request(request: Request, preset: Preset) -> Json:
+    """Return the body of a streamed call."""
+    body: Json = {
+        "model": request.model,
+        "messages": _encode_messages(request, preset),
+        "stream": True,
+    }
+    if preset.asks_for_usage:
+        body["stream_options"] = {"include_usage": True}
+    if request.tools:
+        body["tools"] = [_encode_tool(tool) for tool in request.tools]
+        if request.tool_choice is not ToolChoice.AUTO:
+            body["tool_choice"] = request.tool_choice.value
+        if preset.effort_with_tools and _TOOLS_WITHOUT_EFFORT.match(request.model):
+            body["reasoning_effort"] = "none"
+    if request.max_tokens is not None:
+        body[preset.max_tokens_key] = request.max_tokens
+    if request.temperature is not None and _takes_temperature(body, preset):
+        body["temperature"] = request.temperature
+    return body
+
+
+def encode_completion(
+    preset: Preset,
+    *,
+    model: str,
+    messages: list[dict[str, str]],
+    schema: JsonObject | None,
+    max_tokens: int,
+    temperature: float,
+    stop: tuple[str, ...],
+) -> Json:
+    """Return the body of a streamed call for text, held to `schema` if there is one."""
+    body: Json = {
+        "model": model,
+        "messages": messages,
+        "stream": True,
+        "temperature": temperature,
+        preset.max_tokens_key: max_tokens,
+    }
+    if preset.asks_for_usage:
+        body["stream_options"] = {"include_usage": True}
+    if stop:
+        body["stop"] = list(stop)
+    if schema is not None:
+        answer = {"name": "answer", "schema": schema, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": answer}
+    return body
+
+
+def _takes_temperature(body: Json, preset: Preset) -> bool:
+    """Return whether the model takes one: a model of OpenAI's that reasons refuses it."""
+    if not preset.effort_with_tools or not _REASONS.match(body["model"]):
+        return True
+    return body.get("reasoning_effort") == "none"
+
+
+def _encode_tool(tool: ToolSpec) -> Json:
+    return {
+        "type": "function",
+        "function": {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": {"type": "object", **tool.parameters},
+        },
+    }
+
+
+def _encode_messages(request: Request, preset: Preset) -> list[Json]:
+    encoded: list[Json] = []
+    if request.system:
+        encoded.append({"role": "system", "content": request.system})
+    for message in request.messages:
+        match message.role:
+            case Role.USER:
+                encoded.append({"role": "user", "content": _encode_user(message)})
+            case Role.ASSISTANT:
+                if any(not isinstance(part, Thinking) for part in message.parts):
+                    encoded.append(_encode_assistant(message, preset))
+            case Role.TOOL:
+                encoded += (
+                    {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
+                    for result in message.tool_results
+                )
+    return encoded
+
+
+def _encode_user(message: Message) -> str | list[Json]:
+    if not any(isinstance(part, Image) for part in message.parts):
+        return message.text
+    content: list[Json] = []
+    for part in message.parts:
+        if isinstance(part, Text):
+            content.append({"type": "text", "text": part.text})
+        elif isinstance(part, Image):
+            data = base64.b64encode(part.data).decode()
+            url = f"data:{part.media_type};base64,{data}"
+            content.append({"type": "image_url", "image_url": {"url": url}})
+    return content
+
+
+def _encode_assistant(message: Message, preset: Preset) -> Json:
+    calls = message.tool_calls
+    encoded: Json = {"role": "assistant", "content": message.text or (None if calls else "")}
+    if calls:
+        encoded["tool_calls"] = [_encode_call(call) for call in calls]
+    if preset.returns_reasoning:
+        reasoning = "".join(
+            part.text
+            for part in message.parts
+            if isinstance(part, Thinking) and part.provider == preset.name
+        )
+        if reasoning:
+            encoded[preset.returns_reasoning] = reasoning
+    return encoded
+
+
+def _encode_call(call: ToolCall) -> Json:
+    # Arguments that were no JSON go back as none: several servers parse them, and fail.
+    arguments = json.dumps(dict(call.arguments), ensure_ascii=False, separators=(",", ":"))
+    function = {"name": call.name, "arguments": arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+class ChunkReader:
+    """Turns one stream's chunks into deltas. Raises `BadReply` for what is no chunk."""
+
+    def __init__(self, site: CallSite, taken_ids: frozenset[str] = frozenset()) -> None:
+        self._site = site
+        self._calls = CallFragments(taken_ids)
+        self._usage: Json = {}
+        self._model = ""
+        self._finish_reason = ""
+        self._refused = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether the chunk that ends a whole reply was read; only usage may follow."""
+        return bool(self._finish_reason)
+
+    def read(self, chunk: object) -> Iterator[ReplyDelta]:
+        """Yield the deltas that the chunk carries."""
+        if not isinstance(chunk, dict):
+            raise against_protocol("a chunk is no JSON object", self._site)
+        self._model = chunk.get("model") or self._model
+        self._note_usage(chunk.get("usage"))
+        choices = chunk.get("choices")
+        if not choices:
+            return
+        choice = choices[0] if isinstance(choices, list) else None
+        if not isinstance(choice, dict):
+            raise against_protocol("a chunk's choice is no JSON object", self._site)
+        self._note_usage(choice.get("usage"))
+        # A server that does not stream sends the whole message in one chunk.
+        delta = choice.get("delta") or choice.get("message")
+        if isinstance(delta, dict):
+            yield from self._delta(delta)
+        reason = choice.get("finish_reason")
+        if reason == "error":
+            raise against_protocol("the server broke the reply off with an error", self._site)
+        self._finish_reason = reason or self._finish_reason
+
+    def result(self) -> ReplyFinished:
+        """Return the last delta of a whole stream."""
+        reason = _STOP_REASONS.get(self._finish_reason, StopReason.UNKNOWN)
+        if reason is StopReason.END and self._calls:
+            reason = StopReason.TOOL_USE
+        if reason is StopReason.END and self._refused:
+            reason = StopReason.REFUSAL
+        return ReplyFinished(reason, _usage(self._usage), str(self._model))
+
+    def _delta(self, delta: Mapping[str, Any]) -> Iterator[ReplyDelta]:
+        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+        if isinstance(reasoning, str) and reasoning:
+            yield ThinkingDelta(reasoning)
+        content = delta.get("content")
+        if isinstance(content, str):
+            if content:
+                yield TextDelta(content)
+        elif isinstance(content, list):
+            yield from _content_parts(content)
+        refusal = delta.get("refusal")
+        if isinstance(refusal, str) and refusal:
+            self._refused = True
+            yield TextDelta(refusal)
+        for fragment in delta.get("tool_calls") or ():
+            if not isinstance(fragment, dict):
+                raise against_protocol("a tool call is no JSON object", self._site)
+            yield from self._calls.add(fragment)
+
+    def _note_usage(self, usage: object) -> None:
+        if isinstance(usage, dict):
+            self._usage = usage
+
+
+def _content_parts(parts: list[Any]) -> Iterator[ReplyDelta]:
+    """Yield the deltas of content that is a list of parts, as Mistral's reasoning models send."""
+    for part in parts:
+        match part:
+            case {"type": "text", "text": str(text)}:
+                yield TextDelta(text)
+            case {"type": "thinking", "thinking": str(text)}:
+                yield ThinkingDelta(text)
+            case {"type": "thinking", "thinking": list(inner)}:
+                words = (piece.get("text", "") for piece in inner if isinstance(piece, dict))
+                yield ThinkingDelta("".join(words))
+
+
+def _usage(usage: Json) -> Usage:
+    """Return the tokens; zeros where the server did not tell."""
+    sent = _count(usage, "prompt_tokens")
+    prompt = usage.get("prompt_tokens_details")
+    completion = usage.get("completion_tokens_details")
+    return Usage(
+        input=sent,
+        # Some leave reasoning out of completion_tokens, but in the total.
+        output=max(_count(usage, "completion_tokens"), _count(usage, "total_tokens") - sent),
+        cache_read=_count(prompt, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens"),
+        cache_write=_count(prompt, "cache_write_tokens"),
+        reasoning=_count(completion, "reasoning_tokens"),
+    )
+
+
+def _count(source: object, key: str) -> int:
+    value = source.get(key) if isinstance(source, dict) else None
+    return value if isinstance(value, int) else 0
