@@ -1,0 +1,53 @@
+"""`victor chat`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from victor.cli.options import agent_options
+
+if TYPE_CHECKING:
+    from victor.cli.start import Options
+
+
+@click.command()
+@click.argument("prompt", nargs=-1)
+@click.option(
+    "--resume",
+    metavar="[ID]",
+    is_flag=False,
+    flag_value="last",
+    help="Go on with a recorded session; without an ID, with the last one of this folder.",
+)
+@agent_options
+@click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")
+@click.option("--no-color", is_flag=True, help="Print no escape codes; so does NO_COLOR=1.")
+def chat(
+    prompt: tuple[str, ...], resume: str | None, options: Options, as_json: bool, no_color: bool
+) -> int:
+    """Talk with the agent about the code in a folder.
+
+    With a PROMPT, or with text piped in, it runs one turn and ends: the answer goes to stdout,
+    everything else to stderr unless stdout is a terminal. In PROMPT, a lone dash stands for the
+    piped text. Without either, a conversation begins; /help lists its commands.
+
+    What is risky is asked about. Without a terminal to ask on it is denied, unless --yes is given.
+
+    \b
+      victor chat
+      victor chat "List the files here and say what the project is"
+      git diff | victor chat "Review this change:" -
+      victor chat --resume --mode plan
+      victor chat --json "Run the tests" | jq -r 'select(.event == "text_delta").content'
+    """
+    from victor.cli.chat_session import ChatSession
+    from victor.cli.prompt_text import message_of
+
+    stdin = click.get_binary_stream("stdin")
+    message = message_of(prompt, stdin, stdin_is_terminal=sys.stdin.isatty())
+    if message is None and (as_json or not sys.stdout.isatty()):
+        raise click.UsageError("A conversation needs a terminal. Give a PROMPT, or pipe one in.")
+    return ChatSession(options, resume=resume, as_json=as_json, plain=no_color).run(message)

@@ -1,0 +1,133 @@
+"""Running `victor chat`: one turn, or a conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from victor.cli.approval import TerminalApprover, YesToAll
+from victor.cli.exits import ExitCode, code_for
+from victor.cli.json_lines import JsonLines
+from victor.cli.start import Options, Start
+from victor.cli.terminal import console, interactive, silent_keys
+from victor.cli.turn_runner import TurnRunner
+from victor.cli.turn_view import JsonView, PipeView, TerminalView, TurnView
+from victor.errors import VictorError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from victor.agent.orchestrator import AgentOrchestrator
+    from victor.protocols import IApprover
+
+
+class ChatSession:
+    """One run of the command."""
+
+    def __init__(self, options: Options, *, resume: str | None, as_json: bool, plain: bool) -> None:
+        self._options = options
+        self._resume = resume
+        self._plain = plain
+        self._lines = JsonLines(sys.stdout) if as_json else None
+        self._console: Console | None = None
+        self._approver: TerminalApprover | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, message: str | None) -> int:
+        """Run one turn with `message`, or a conversation for None; return the exit code."""
+        runner = TurnRunner()
+        try:
+            return self._run(message, runner)
+        except (VictorError, KeyboardInterrupt) as error:
+            if self._lines is None:
+                raise
+            self._lines.error(error, code_for(error))
+            return code_for(error)
+        finally:
+            runner.close()
+
+    def _run(self, message: str | None, runner: TurnRunner) -> int:
+        view = self._view(conversing=message is None)
+        start = Start(
+            self._options,
+            approver=self._person(view),
+            progress=lambda what, done, total: self._progress(view, what, done, total),
+        )
+        try:
+            orchestrator = runner.run(self._begin(start, view))
+            if message is None:
+                return self._converse(start, orchestrator, runner, view)
+            return self._one_turn(orchestrator, message, runner, view)
+        finally:
+            runner.heard()
+            runner.run(start.close())
+
+    async def _begin(self, start: Start, view: TurnView) -> AgentOrchestrator:
+        self._loop = asyncio.get_running_loop()
+        served = await asyncio.to_thread(start.choose)
+        orchestrator = await start.open(served.provider, served.model, resume=self._resume)
+        if self._lines is not None:
+            self._lines.line(
+                "model_chosen",
+                provider=served.provider.name,
+                model=served.model,
+                reason=served.reason,
+                session_id=orchestrator.session_id,
+            )
+        for sentence in (served.opening, *start.warnings()):
+            view.progress(sentence, 0, 0)
+        return orchestrator
+
+    def _one_turn(
+        self, orchestrator: AgentOrchestrator, message: str, runner: TurnRunner, view: TurnView
+    ) -> int:
+        from victor.cli.conversation import show_turn
+
+        with silent_keys():
+            runner.run(show_turn(orchestrator, message, view))
+        return ExitCode.DONE
+
+    def _converse(
+        self, start: Start, orchestrator: AgentOrchestrator, runner: TurnRunner, view: TurnView
+    ) -> int:
+        from victor.cli.conversation import Conversation
+        from victor.cli.line_editor import LineEditor
+        from victor.cli.slash_commands import COMMANDS, Desk
+        from victor.cli.start import history_file
+
+        async def reopen(session_id: str | None) -> AgentOrchestrator:
+            current = desk.orchestrator.current
+            return await start.open(current.provider, current.model, resume=session_id)
+
+        screen = self._console or console(plain=self._plain)
+        desk = Desk(orchestrator, screen, reopen=reopen, connect=start.connect)
+        desk.say("/help lists the commands, Ctrl-D leaves.", style="dim")
+        editor = LineEditor(
+            None if self._options.ephemeral else history_file(),
+            completions=tuple(f"/{name}" for name in COMMANDS),
+            colour=screen.color_system is not None,
+        )
+        return Conversation(desk, runner, editor, view).run()
+
+    def _view(self, *, conversing: bool) -> TurnView:
+        if self._lines is not None:
+            return JsonView(self._lines)
+        if not sys.stdout.isatty():
+            return PipeView(sys.stdout, sys.stderr)
+        from victor.cli.screen import Screen
+
+        self._console = console(plain=self._plain)
+        return TerminalView(Screen(self._console), figures=conversing)
+
+    def _person(self, view: TurnView) -> IApprover | None:
+        if self._options.yes:
+            return YesToAll()
+        if self._console is None or not interactive():
+            return None
+        return TerminalApprover(self._console, pause=view.pause)
+
+    def _progress(self, view: TurnView, what: str, done: int, total: int) -> None:
+        """Show progress, which may be told from another thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(view.progress, what, done, total)

@@ -1,0 +1,50 @@
+"""`victor doctor`: what is set up, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from victor.cli.exits import ExitCode
+from victor.cli.options import workspace_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@workspace_option
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(workspace: Path | None, as_json: bool) -> int:
+    """Check what Victor needs: settings, models, storage, programs.
+
+    Nothing is sent or downloaded. Ends with 1 if something that is needed is broken.
+    """
+    from victor.cli.findings import State, findings
+
+    found = findings(workspace)
+    broken = any(finding.state is State.BROKEN for finding in found)
+    if as_json:
+        listed = [
+            {"name": one.name, "state": str(one.state), "detail": one.detail, "remedy": one.remedy}
+            for one in found
+        ]
+        click.echo(json.dumps({"ok": not broken, "findings": listed}, indent=2))
+        return ExitCode.FAILED if broken else ExitCode.DONE
+    from rich.text import Text
+
+    from victor.cli.terminal import console
+    from victor.cli.visible import readable
+
+    screen = console(plain=not sys.stdout.isatty())
+    looks = {State.OK: ("ok    ", "green"), State.NOTE: ("note  ", "yellow")}
+    for one in found:
+        mark, style = looks.get(one.state, ("BROKEN", "bold red"))
+        head = Text.assemble((mark, style), f"  {one.name}: ", readable(one.detail))
+        screen.print(head, soft_wrap=not screen.is_terminal)
+        if one.remedy:
+            screen.print(Text(f"        {readable(one.remedy)}", style="dim"), soft_wrap=True)
+    return ExitCode.FAILED if broken else ExitCode.DONE

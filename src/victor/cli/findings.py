@@ -1,0 +1,216 @@
+"""What `victor doctor` looks at. Nothing here asks the network or changes anything."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from victor import __version__
+from victor.cli.start import Options, configuration
+from victor.errors import VictorError
+
+
+class State(StrEnum):
+    """What a finding means."""
+
+    OK = "ok"
+    NOTE = "note"
+    """It works without, with less."""
+    BROKEN = "broken"
+    """It is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+def findings(workspace: Path | None) -> tuple[Finding, ...]:
+    """Return everything that was looked at, in order of importance."""
+    options = Options(workspace)
+    config: Mapping[str, Any] = {}
+    found = [_victor(), _python()]
+    try:
+        settings = configuration(options)
+        config = settings.get_config()
+        found.append(Finding("configuration", State.OK, "every source can be read"))
+        found += [Finding("configuration", State.NOTE, text) for text in settings.warnings]
+    except VictorError as error:
+        found.append(Finding("configuration", State.BROKEN, *_told(error)))
+    found += _models(config)
+    found += _store(config)
+    found += _workspace(options)
+    found += _programs()
+    return tuple(found)
+
+
+def _told(error: VictorError) -> tuple[str, str]:
+    """Return the error's message and its hint, apart."""
+    text = str(error)
+    return (text.removesuffix(error.hint).rstrip(), error.hint) if error.hint else (text, "")
+
+
+def _victor() -> Finding:
+    return Finding("victor", State.OK, f"{__version__} in {Path(__file__).parents[1]}")
+
+
+def _python() -> Finding:
+    detail = f"{platform.python_version()} at {sys.executable} on {platform.platform(terse=True)}"
+    return Finding("python", State.OK, detail)
+
+
+def _models(config: Mapping[str, Any]) -> Iterator[Finding]:
+    keys = tuple(_keys(config))
+    yield from keys
+    local = _local()
+    yield local
+    if not keys and local.state is State.NOTE:
+        yield Finding(
+            "models",
+            State.BROKEN,
+            "no key is set and the local model cannot run here",
+            "Set ANTHROPIC_API_KEY or OPENAI_API_KEY, or install the local model's runtime: "
+            "pip install 'victor-ai[local]'. A running Ollama serves as well.",
+        )
+
+
+def _keys(config: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield every provider that has a key, saying where from and never what it is."""
+    from victor.providers.presets import PRESETS
+
+    variables = {"anthropic": "ANTHROPIC_API_KEY"}
+    variables |= {name: preset.key_variable for name, preset in PRESETS.items()}
+    if config.get("api_key"):
+        owner = config.get("provider") or "provider"
+        yield Finding(str(owner), State.OK, "key from the setting `api_key`")
+    for name, variable in variables.items():
+        if variable and os.environ.get(variable):
+            yield Finding(name, State.OK, f"key from {variable}")
+
+
+def _local() -> Finding:
+    from victor.providers.weights import models_folder
+    from victor.providers.weights_catalog import MODELS
+
+    if find_spec("xllamacpp") is None:
+        return Finding(
+            "local model",
+            State.NOTE,
+            "its runtime is not installed",
+            "pip install 'victor-ai[local]'",
+        )
+    own = os.environ.get("VICTOR_LOCAL_MODEL")
+    if own:
+        there = Path(own).expanduser().is_file()
+        state = State.OK if there else State.NOTE
+        return Finding("local model", state, f"VICTOR_LOCAL_MODEL names {own}" + _not(there))
+    folder = models_folder()
+    here = [model.name for model in MODELS if _size(folder / model.file) == model.size]
+    if here:
+        return Finding("local model", State.OK, f"{', '.join(here)} in {folder}")
+    sizes = " or ".join(f"{model.size / 1e9:.1f} GB" for model in MODELS)
+    detail = f"runtime installed; the first use downloads {sizes} to {folder}"
+    return Finding("local model", State.OK, detail)
+
+
+def _not(there: bool) -> str:
+    return "" if there else ", and there is no such file"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def _store(config: Mapping[str, Any]) -> Iterator[Finding]:
+    from victor.storage.location import checkpoints_database, sessions_database
+
+    named = config.get("session_store")
+    sessions = Path(named).expanduser() if named else sessions_database()
+    yield _writable("data folder", sessions.parent, "Set VICTOR_HOME to a folder of yours.")
+    for name, path in (("sessions", sessions), ("checkpoints", checkpoints_database())):
+        if path.exists():
+            yield _database(name, path)
+
+
+def _database(name: str, path: Path) -> Finding:
+    import sqlite3
+    from contextlib import closing
+
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        answer = str(error)
+    size = f"{_size(path) / 1e6:.1f} MB"
+    if answer == "ok":
+        return Finding(name, State.OK, f"{path}, {size}, intact")
+    return Finding(
+        name, State.BROKEN, f"{path}: {answer}", "Move the file away; a fresh one will be made."
+    )
+
+
+def _writable(name: str, folder: Path, remedy: str) -> Finding:
+    nearest = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        detail = f"{folder} is writable" if nearest == folder else f"{folder} will be made"
+        return Finding(name, State.OK, detail)
+    return Finding(name, State.BROKEN, f"{folder} cannot be written", remedy)
+
+
+def _workspace(options: Options) -> Iterator[Finding]:
+    from victor.config.trust import PROJECT_FILE, Trust
+
+    try:
+        folder = options.folder
+    except VictorError as error:
+        yield Finding("workspace", State.BROKEN, *_told(error))
+        return
+    writable = os.access(folder, os.W_OK)
+    state = State.OK if writable else State.NOTE
+    yield Finding("workspace", state, f"{folder}" + ("" if writable else " is not writable"))
+    if (folder / PROJECT_FILE).exists():
+        trusted = _attempt(lambda: Trust().trusted(folder) is not None)
+        yield Finding(
+            "trust",
+            State.OK if trusted else State.NOTE,
+            f"{PROJECT_FILE} is {'trusted' if trusted else 'not trusted, so it is ignored'}",
+            "" if trusted else "`victor trust` shows it and asks.",
+        )
+
+
+def _attempt(check: Callable[[], bool]) -> bool:
+    try:
+        return check()
+    except VictorError:
+        return False
+
+
+def _programs() -> Iterator[Finding]:
+    wanted = {
+        "git": "changes are told less well without it",
+        "rg": "searching is slower without ripgrep",
+    }
+    if sys.platform == "linux":
+        wanted["bwrap"] = "commands run without a sandbox of bubblewrap"
+    for program, loss in wanted.items():
+        where = shutil.which(program)
+        if where:
+            yield Finding(program, State.OK, where)
+        else:
+            yield Finding(program, State.NOTE, f"not found: {loss}")

@@ -1,0 +1,94 @@
+"""`victor models`: who can serve, and which models are known."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import click
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One provider, or one model of it."""
+
+    provider: str
+    model: str
+    ready: bool
+    """Whether it can serve as things are, as far as can be told without the network."""
+    detail: str
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+def models(as_json: bool) -> None:
+    """List the providers and known models, and which can serve here.
+
+    Any other model of a vendor works as well: name it with --model. Nothing is asked of the
+    network, so a key that is set counts as good.
+
+    \b
+      victor chat --provider openai --model gpt-5
+      victor chat --provider ollama --model qwen3-coder
+      victor chat --provider local --model qwen2.5-coder-0.5b
+    """
+    rows = tuple(_rows())
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    provider = max(len(row.provider) for row in rows)
+    model = max(len(row.model) for row in rows)
+    for row in rows:
+        mark = "*" if row.ready else " "
+        click.echo(
+            f"{mark} {row.provider:<{provider}}  {row.model:<{model}}  {row.detail}".rstrip()
+        )
+    click.echo("\n* can serve here")
+
+
+def _rows() -> Iterator[Row]:
+    from victor.providers.presets import PRESETS
+
+    yield from _keyed("anthropic", "ANTHROPIC_API_KEY", needs_key=True)
+    for name, preset in PRESETS.items():
+        yield from _keyed(name, preset.key_variable, needs_key=preset.needs_key(os.environ))
+    yield from _local()
+
+
+def _keyed(name: str, variable: str, *, needs_key: bool) -> Iterator[Row]:
+    if not needs_key:
+        yield Row(name, "", ready=False, detail="a server on this machine")
+        return
+    ready = bool(os.environ.get(variable))
+    detail = f"key from {variable}" if ready else f"set {variable}"
+    known = _known_models(name)
+    if not known:
+        yield Row(name, "", ready=ready, detail=detail)
+    for model in known:
+        yield Row(name, model, ready=ready, detail=detail)
+
+
+def _known_models(provider: str) -> tuple[str, ...]:
+    from victor.providers import catalog
+
+    listed = getattr(catalog, "known_models", None)
+    return tuple(listed(provider)) if listed is not None else ()
+
+
+def _local() -> Iterator[Row]:
+    from importlib.util import find_spec
+
+    from victor.providers.weights import models_folder
+    from victor.providers.weights_catalog import MODELS
+
+    runtime = find_spec("xllamacpp") is not None
+    for model in MODELS:
+        path = models_folder() / model.file
+        here = path.exists() and path.stat().st_size == model.size
+        if not runtime:
+            detail = "needs pip install 'victor-ai[local]'"
+        else:
+            detail = "downloaded" if here else f"{model.size / 1e9:.1f} GB to download"
+        yield Row("local", model.name, ready=runtime, detail=f"{detail}; {model.expectation}")

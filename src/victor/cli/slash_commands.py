@@ -1,0 +1,306 @@
+"""What a person can do in a conversation beside talking: the slash commands."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from victor.cli.approval import ReadLine, read_typed_line
+from victor.cli.turn_view import diff_lines
+from victor.cli.visible import one_line, readable
+from victor.errors import VictorError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from victor.agent.orchestrator import AgentOrchestrator
+    from victor.protocols import IProvider, SessionInfo
+
+
+class Leave(Exception):
+    """The person wants to end the conversation."""
+
+
+Reopen: TypeAlias = "Callable[[str | None], Awaitable[AgentOrchestrator]]"
+"""Closes the conversation and opens another: a recorded session, or a fresh one for None."""
+
+Connect: TypeAlias = "Callable[[str, str | None], tuple[IProvider, str]]"
+"""Returns the provider of this name and the model: the given one, or its default."""
+
+
+class Desk:
+    """What slash commands work on: the conversation, and the terminal."""
+
+    def __init__(
+        self,
+        orchestrator: AgentOrchestrator,
+        console: Console,
+        *,
+        reopen: Reopen,
+        connect: Connect,
+        read_line: ReadLine = read_typed_line,
+    ) -> None:
+        self.orchestrator = orchestrator
+        self.console = console
+        self.reopen = reopen
+        self.connect = connect
+        self.read_line = read_line
+
+    def say(self, text: str = "", *, style: str = "") -> None:
+        """Print a line or more."""
+        from rich.text import Text
+
+        self.console.print(Text(readable(text), style=style))
+
+    async def confirm(self, question: str) -> bool:
+        """Return whether the person answers with yes."""
+        self.console.print(f"{question} [y/n] ", end="")
+        self.console.file.flush()
+        answer = await self.read_line()
+        return (answer or "").strip().lower() in {"y", "yes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One slash command."""
+
+    usage: str
+    """Its arguments, in brackets where they may be left out."""
+    summary: str
+    run: Callable[[Desk, str], Awaitable[None]]
+
+
+def is_command(text: str) -> bool:
+    """Return whether `text` is a command, and not a message that begins with a path."""
+    word = text.split(maxsplit=1)[0] if text.strip() else ""
+    return word.startswith("/") and "/" not in word[1:]
+
+
+async def run_command(desk: Desk, text: str) -> None:
+    """Run the command in `text`. Raises `Leave`, and what the command raises."""
+    word, _, argument = text.partition(" ")
+    name = word[1:]
+    command = COMMANDS.get(_ALIASES.get(name, name))
+    if command is None:
+        nearest = difflib.get_close_matches(name, COMMANDS, n=1)
+        meant = f" Did you mean /{nearest[0]}?" if nearest else ""
+        desk.say(f"There is no command {word}.{meant} /help lists them.", style="red")
+        return
+    await command.run(desk, argument.strip())
+
+
+async def _help(desk: Desk, argument: str) -> None:
+    width = max(len(_heading(name)) for name in COMMANDS)
+    for name, command in COMMANDS.items():
+        if width + 4 + len(command.summary) <= desk.console.width:
+            desk.say(f"  {_heading(name):<{width}}  {command.summary}")
+        else:
+            desk.say(f"  {_heading(name)}\n      {command.summary}")
+    desk.say("A line that ends with \\ goes on; ``` opens and closes a block of lines.")
+    desk.say("Ctrl-C cancels a turn, Ctrl-C twice or Ctrl-D leaves.")
+
+
+def _heading(name: str) -> str:
+    return f"/{name} {COMMANDS[name].usage}".rstrip()
+
+
+async def _mode(desk: Desk, argument: str) -> None:
+    if argument:
+        desk.orchestrator.set_mode(argument)
+    desk.say(f"Mode: {desk.orchestrator.mode}")
+
+
+def _mode_of(mode: str) -> Callable[[Desk, str], Awaitable[None]]:
+    async def run(desk: Desk, argument: str) -> None:
+        await _mode(desk, mode)
+
+    return run
+
+
+async def _model(desk: Desk, argument: str) -> None:
+    if argument:
+        vendor, _, model = argument.partition(":")
+        if model or _is_provider(vendor):
+            desk.orchestrator.switch(*desk.connect(vendor, model or None))
+        else:
+            desk.orchestrator.switch(None, argument)
+    current = desk.orchestrator.current
+    info = current.provider.model_info(current.model)
+    known = "" if info.known else " (unknown to Victor: figures are guessed)"
+    desk.say(
+        f"{current.provider.name} · {current.model} · window {info.context_window:,} tokens{known}"
+    )
+
+
+def _is_provider(name: str) -> bool:
+    from victor.cli.start import provider_names
+
+    return name in provider_names()
+
+
+async def _context(desk: Desk, argument: str) -> None:
+    orchestrator = desk.orchestrator
+    current = orchestrator.current
+    window = current.provider.model_info(current.model).context_window
+    tokens = orchestrator.context_coordinator.token_count()
+    messages = len(orchestrator.context_coordinator.get_context().messages)
+    desk.say(f"{messages} messages, about {tokens:,} of {window:,} tokens ({tokens / window:.0%}).")
+    snapshot = getattr(orchestrator.metrics_coordinator, "snapshot", None)
+    if snapshot is None:
+        return
+    figures = snapshot()
+    cost = f", {figures.cost_usd:.4f} USD" if figures.cost_usd else ""
+    desk.say(
+        f"So far {figures.turns} turns, {figures.model_calls} model calls, "
+        f"{figures.usage.input:,} tokens in, {figures.usage.output:,} out{cost}."
+    )
+
+
+async def _tools(desk: Desk, argument: str) -> None:
+    from rich.text import Text
+
+    for spec in desk.orchestrator.tool_coordinator.specs:
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(f"  {one_line(spec.name, 40)}", style="bold")
+        line.append(f"  {spec.effect}  ", style="dim")
+        line.append(one_line(spec.description))
+        desk.console.print(line)
+
+
+async def _undo(desk: Desk, argument: str) -> None:
+    report = await desk.orchestrator.preview_undo()
+    if not show_undo(desk.console, report):
+        desk.say("There is nothing to undo.")
+        return
+    if await desk.confirm("Undo this?"):
+        show_undo_result(desk.console, await desk.orchestrator.undo())
+
+
+def show_undo(console: Console, report: Any) -> bool:
+    """Print what an undo would do; return whether it would do anything."""
+    from rich.text import Text
+
+    changes = [*report.restored, *report.removed]
+    for path in report.restored:
+        console.print(Text(readable(f"  restore {path}")))
+    for path in report.removed:
+        console.print(Text(readable(f"  remove  {path}")))
+    _show_kept(console, report)
+    for line in diff_lines(_diff_of(report), limit=200):
+        console.print(line)
+    return bool(changes)
+
+
+def show_undo_result(console: Console, report: Any) -> None:
+    """Print what an undo did."""
+    from rich.text import Text
+
+    done = f"Restored {len(report.restored)}, removed {len(report.removed)} files."
+    console.print(Text(done, style="green"))
+    _show_kept(console, report)
+
+
+def _show_kept(console: Console, report: Any) -> None:
+    from rich.text import Text
+
+    for path in report.conflicts:
+        told = f"  keep    {path}: changed since by somebody else"
+        console.print(Text(readable(told), style="yellow"))
+    for path in report.skipped:
+        console.print(Text(readable(f"  keep    {path}"), style="yellow"))
+
+
+def _diff_of(report: Any) -> str:
+    diff = getattr(report, "diff", "")
+    return diff if isinstance(diff, str) else "\n".join(diff)
+
+
+async def _sessions(desk: Desk, argument: str) -> None:
+    sessions = await desk.orchestrator.sessions(20)
+    if not sessions:
+        desk.say("No session is recorded for this folder yet.")
+        return
+    desk.console.print(session_table(sessions, desk.orchestrator.session_id))
+    desk.say("/resume ID goes on with one.", style="dim")
+
+
+def session_table(sessions: tuple[SessionInfo, ...], current: str = "") -> Any:
+    """Return the sessions as a table, the one called `current` marked."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="dim")
+    table.add_column("session", no_wrap=True)
+    table.add_column("used", no_wrap=True)
+    table.add_column("turns", justify="right")
+    table.add_column("title", overflow="ellipsis", no_wrap=True, ratio=1)
+    for info in sessions:
+        mark = " *" if info.id == current else ""
+        title = Text(one_line(info.title) or "(no title)")
+        table.add_row(Text(info.id + mark), ago(info.updated), str(info.turns), title)
+    return table
+
+
+def ago(moment: float, *, now: float | None = None) -> str:
+    """Return how long `moment`, in seconds since the epoch, is past: `3 min ago`."""
+    seconds = max((time.time() if now is None else now) - moment, 0)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now"
+
+
+async def _resume(desk: Desk, argument: str) -> None:
+    desk.orchestrator = await desk.reopen(argument or "last")
+    messages = len(desk.orchestrator.context_coordinator.get_context().messages)
+    desk.say(f"Session {desk.orchestrator.session_id} goes on after {messages} messages.")
+
+
+async def _clear(desk: Desk, argument: str) -> None:
+    desk.orchestrator = await desk.reopen(None)
+    desk.say(f"A new session: {desk.orchestrator.session_id}. The one before stays recorded.")
+
+
+async def _health(desk: Desk, argument: str) -> None:
+    for name, health in desk.orchestrator.health().items():
+        error = f": {one_line(health.last_error)}" if health.last_error else ""
+        desk.say(f"  {name:<16} {health.state}{error}", style="yellow" if error else "")
+
+
+async def _prompt(desk: Desk, argument: str) -> None:
+    explain = getattr(desk.orchestrator.prompt_coordinator, "explain", None)
+    if explain is None:
+        raise VictorError("This prompt coordinator does not explain itself.")
+    parts = explain()
+    for part in parts:
+        desk.say(f"  {part}")
+    if not parts:
+        desk.say("The system prompt is built with the first message.")
+
+
+async def _exit(desk: Desk, argument: str) -> None:
+    raise Leave
+
+
+COMMANDS: Mapping[str, Command] = {
+    "help": Command("", "list the commands", _help),
+    "mode": Command("[build|plan|explore]", "show or change what the agent may do", _mode),
+    "build": Command("", "let the agent change files and run commands", _mode_of("build")),
+    "plan": Command("", "let it only read, and answer with a plan", _mode_of("plan")),
+    "explore": Command("", "let it only read, as widely as it needs", _mode_of("explore")),
+    "model": Command("[MODEL|PROVIDER:MODEL]", "show or change the model that serves", _model),
+    "context": Command("", "show how full the context is, and what was used", _context),
+    "prompt": Command("", "show the parts of the system prompt", _prompt),
+    "tools": Command("", "list the tools", _tools),
+    "undo": Command("", "take back the last turn's changes to files, after a preview", _undo),
+    "sessions": Command("", "list the recorded sessions of this folder", _sessions),
+    "resume": Command("[ID]", "go on with a recorded session, by default the last one", _resume),
+    "clear": Command("", "begin a new session; the old one stays recorded", _clear),
+    "health": Command("", "show how each part of Victor is doing", _health),
+    "exit": Command("", "leave", _exit),
+}
+
+_ALIASES: Mapping[str, str] = {"quit": "exit", "q": "exit", "new": "clear", "?": "help"}

@@ -1,0 +1,215 @@
+"""From options to a conversation: the one file of the terminal that joins the parts of Victor."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from victor.errors import ConfigError, ModelMissing
+
+if TYPE_CHECKING:
+    from victor.agent.coordinators.config_coordinator import ConfigCoordinator
+    from victor.agent.orchestrator import AgentOrchestrator
+    from victor.events import ReplyDelta
+    from victor.messages import Request
+    from victor.protocols import IApprover, IProvider, ModelInfo
+    from victor.storage.sqlite import SqliteSessionStore
+
+ReportProgress: TypeAlias = Callable[[str, int, int], None]
+"""Told how far something long has come: (what, done, total), from any thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    workspace: Path | None = None
+    provider: str | None = None
+    model: str | None = None
+    mode: str | None = None
+    yes: bool = False
+    ephemeral: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the agent works in. Raises `ConfigError` where there is none."""
+        folder = (self.workspace or Path.cwd()).expanduser().resolve()
+        if not folder.is_dir():
+            raise ConfigError(
+                f"There is no folder {folder}.", hint="Name an existing one with --workspace."
+            )
+        return folder
+
+    def given(self) -> dict[str, Any]:
+        """Return the settings that were given, and no others."""
+        settings: dict[str, Any] = {
+            "provider": self.provider,
+            "model": self.model,
+            "mode": self.mode,
+            "approve": "always" if self.yes else None,
+            "ephemeral": self.ephemeral or None,
+        }
+        return {name: value for name, value in settings.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Which model serves, and why."""
+
+    provider: IProvider
+    model: str
+    reason: str
+    notice: str = ""
+    """What to expect of it, where there is something to say."""
+
+    @property
+    def opening(self) -> str:
+        """The line that a session begins with: which model serves, and why."""
+        first = f"{self.provider.name} · {self.model} ({self.reason})"
+        return f"{first}\n{self.notice}" if self.notice else first
+
+
+def configuration(options: Options) -> ConfigCoordinator:
+    """Return the settings that hold for `options`, with their origins. Raises `ConfigError`."""
+    from victor.agent.coordinators.config_coordinator import ConfigCoordinator
+    from victor.config.settings import Settings, validate
+    from victor.config.sources import SettingsConfigProvider, standard_sources
+
+    settings = Settings(**options.given())
+    sources = standard_sources(None, options.folder)
+    given = SettingsConfigProvider(settings, origin="the command line")
+    return ConfigCoordinator((given, *sources), validate=validate)
+
+
+class NoModel:
+    """Stands in where a command needs the parts of an agent, but no model."""
+
+    name = "none"
+
+    async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
+        """Raise `ModelMissing`."""
+        if request is not None:
+            raise ModelMissing("This command asks no model.")
+        yield
+
+    def model_info(self, model: str) -> ModelInfo:
+        """Return a guess."""
+        from victor.protocols import ModelInfo
+
+        return ModelInfo(model, 128_000, 8_000, known=False)
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
+class Start:
+    """Opens conversations on the same options, and closes what they need."""
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        approver: IApprover | None = None,
+        progress: ReportProgress | None = None,
+    ) -> None:
+        self._options = options
+        self._approver = approver
+        self._progress = progress or _progress_lines
+        self._providers: list[IProvider] = []
+        self._open: AgentOrchestrator | None = None
+        self.config = configuration(options)
+        """Raises `ConfigError` at construction."""
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what a person should know of the configuration."""
+        return self.config.warnings
+
+    def choose(self, name: str | None = None, model: str | None = None) -> Served:
+        """Return the model that serves: of the provider `name`, or the one that is configured.
+
+        Raises `ConfigError`, or `ProviderError` where none can serve.
+        """
+        served = _choose(self.config.get_config(), name, model, self._progress)
+        self._providers.append(served.provider)
+        return served
+
+    def connect(self, name: str, model: str | None = None) -> tuple[IProvider, str]:
+        """Return another provider, and the model or its default."""
+        served = self.choose(name, model)
+        return served.provider, served.model
+
+    async def open(
+        self, provider: IProvider, model: str, *, resume: str | None = None
+    ) -> AgentOrchestrator:
+        """Return a conversation, `resume`d if a session is named, closing the one before."""
+        from victor.agent.orchestrator import AgentOrchestrator
+        from victor.config.settings import Settings
+
+        fresh = AgentOrchestrator(
+            Settings(**self._options.given()),
+            provider,
+            model,
+            workspace=self._options.folder,
+            approver=self._approver,
+        )
+        if resume is not None:
+            await fresh.resume(resume)
+        before, self._open = self._open, fresh
+        if before is not None:
+            await before.close()
+        return fresh
+
+    async def open_without_model(self, *, resume: str | None = None) -> AgentOrchestrator:
+        """Return an orchestrator for what needs no model."""
+        return await self.open(NoModel(), "none", resume=resume)
+
+    async def close(self) -> None:
+        """Close the conversation and the providers. Raises `SessionError`."""
+        try:
+            if self._open is not None:
+                await self._open.close()
+        finally:
+            for provider in self._providers:
+                await provider.aclose()
+
+
+def session_store(config: Mapping[str, Any]) -> SqliteSessionStore:
+    """Return the store of recorded sessions."""
+    from victor.storage.location import sessions_database
+    from victor.storage.sqlite import SqliteSessionStore
+
+    named = config.get("session_store")
+    return SqliteSessionStore(Path(named).expanduser() if named else sessions_database())
+
+
+def history_file() -> Path:
+    """Return the file that keeps what was typed."""
+    from victor.storage.location import data_folder
+
+    return data_folder() / "history"
+
+
+def _progress_lines(what: str, done: int, total: int) -> None:
+    if not total:
+        sys.stderr.write(f"{what}\n")
+
+
+def _choose(
+    config: Mapping[str, Any], name: str | None, model: str | None, progress: ReportProgress
+) -> Served:
+    from victor.providers.choose import choose_provider
+
+    wanted = {**config, "provider": name, "model": model} if name else config
+    choice = choose_provider(wanted, progress=lambda now: progress(now.what, now.done, now.total))
+    describe = getattr(choice.provider, "describe", None)
+    return Served(choice.provider, choice.model, choice.reason, describe() if describe else "")
+
+
+def provider_names() -> tuple[str, ...]:
+    """Return the names of the providers that come with Victor."""
+    from victor.providers.presets import PRESETS
+
+    return ("anthropic", *PRESETS, "local")

@@ -1,0 +1,58 @@
+"""What the terminal can do, and the consoles that write to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def interactive() -> bool:
+    """Return whether a person can be asked: both stdin and stdout are terminals."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def colourless() -> bool:
+    """Return whether the environment asks for no escape codes (see no-color.org)."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def console(*, plain: bool = False, stderr: bool = False) -> Console:
+    """Return a console that takes text literally; without any escape code if `plain`."""
+    from rich.console import Console
+
+    if plain or colourless():
+        return Console(color_system=None, stderr=stderr, highlight=False, markup=False, emoji=False)
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def survive_odd_text() -> None:
+    """Make stdout and stderr write what their encoding lacks as escapes instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def silent_keys() -> Iterator[None]:
+    """Keep keys typed meanwhile from showing up in the output; they wait for the next prompt."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    import termios
+
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    quiet = list(before)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSANOW, before)

@@ -1,0 +1,279 @@
+"""What a person sees of a turn: one reading of the events, for a terminal, a pipe or a program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from victor import events as happened
+from victor.cli.json_lines import JsonLines
+from victor.cli.tool_lines import duration, main_argument, summary
+from victor.cli.visible import one_line, readable
+from victor.events import Event
+from victor.messages import StopReason
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from victor.cli.screen import Screen
+
+_STOPPED: Mapping[StopReason, str] = {
+    StopReason.MAX_TOKENS: "The answer was cut at the model's output limit.",
+    StopReason.REFUSAL: "The model refused to go on.",
+    StopReason.CONTENT_FILTER: "The vendor's content filter stopped the answer.",
+    StopReason.CONTEXT_EXCEEDED: "The conversation no longer fits the model's window.",
+    StopReason.MAX_TOOL_ITERATIONS: (
+        "The turn reached max_tool_iterations. Say `go on`, or raise the setting."
+    ),
+}
+_DIFF_LINES = 60
+
+
+def notice(event: Event) -> str:
+    """Return the sentence that tells a person of `event`, or empty for one that needs none."""
+    match event:
+        case happened.ModelCallRetried(provider, attempt, error, wait):
+            return f"{provider}: {error} Trying again in {duration(wait)} (attempt {attempt + 1})."
+        case happened.ProviderSwitched(provider, model, reason):
+            return f"{provider} · {model} serves from now on: {reason}"
+        case happened.ContextCompacted():
+            return (
+                f"Context compacted ({event.strategy}): {event.tokens_before:,} → "
+                f"{event.tokens_after:,} tokens."
+            )
+        case happened.HistoryRepaired(source, repairs):
+            return f"History repaired ({source}): {'; '.join(repairs)}"
+        case happened.CoordinatorFailed():
+            return f"{event.coordinator}: {event.operation} failed, going on without: {event.error}"
+        case happened.CoordinatorRecovered(coordinator):
+            return f"{coordinator} works again."
+        case happened.TurnEnded(response):
+            return _STOPPED.get(response.stop_reason, "")
+    return ""
+
+
+class TurnView(Protocol):
+    """Shows a turn as it happens."""
+
+    def show(self, event: Event) -> None:
+        """Show an event."""
+        ...
+
+    def tick(self) -> None:
+        """Note that time has passed."""
+        ...
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Show how far something long has come; `total` is 0 for an announcement."""
+        ...
+
+    def pause(self) -> None:
+        """Leave the terminal to somebody else, with all that has arrived shown."""
+        ...
+
+
+class JsonView:
+    """Events as JSON lines."""
+
+    def __init__(self, lines: JsonLines) -> None:
+        self._lines = lines
+        self._progress = ("", 0)
+
+    def show(self, event: Event) -> None:
+        """Write the event."""
+        self._lines.event(event)
+
+    def tick(self) -> None:
+        """Do nothing: only events are written."""
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Write a line for each percent, and for an announcement."""
+        percent = done * 100 // total if total else -1
+        if (what, percent) != self._progress:
+            self._progress = what, percent
+            self._lines.line("progress", what=what, done=done, total=total)
+
+    def pause(self) -> None:
+        """Do nothing: every line is whole."""
+
+
+class PipeView:
+    """The answer, and nothing else, to `out` as it arrives; everything else to `log`."""
+
+    def __init__(self, out: TextIO, log: TextIO) -> None:
+        self._out = out
+        self._log = log
+        self._open_line = False
+        self._between = False
+        self._progress = ("", 0)
+
+    def show(self, event: Event) -> None:
+        """Write the event if it is one to tell."""
+        match event:
+            case happened.TextDelta(content):
+                self._write(content)
+            case happened.ReplyReceived():
+                self.pause()
+            case happened.ToolCallEnded():
+                self._tell(_plain_tool_line(event))
+            case _:
+                sentence = notice(event)
+                if sentence:
+                    self._tell(sentence)
+
+    def tick(self) -> None:
+        """Do nothing: a log has no spinner."""
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Log an announcement, and every tenth of what is measured."""
+        tenth = done * 10 // total if total else -1
+        if (what, tenth) == self._progress:
+            return
+        self._progress = what, tenth
+        self._tell(f"{what}: {tenth * 10} %" if total else what)
+
+    def pause(self) -> None:
+        """End the line that is being written."""
+        if self._open_line:
+            self._out.write("\n")
+            self._out.flush()
+            self._open_line = False
+            self._between = True
+
+    def _write(self, content: str) -> None:
+        text = readable(content)
+        if not text:
+            return
+        self._out.write("\n" + text if self._between else text)
+        self._out.flush()
+        self._between = False
+        self._open_line = not text.endswith("\n")
+
+    def _tell(self, text: str) -> None:
+        self.pause()
+        self._log.write(readable(text).rstrip() + "\n")
+        self._log.flush()
+
+
+def _plain_tool_line(event: happened.ToolCallEnded) -> str:
+    mark = "failed" if event.result.is_error else "ran"
+    name, told = one_line(event.call.name, 40), main_argument(event.call, 100)
+    head = f"{name} {told}".rstrip()
+    return f"[{mark}] {head} ({duration(event.seconds)}): {summary(event.result)}"
+
+
+class TerminalView:
+    """The turn on a terminal: Markdown, one line for each tool call, coloured diffs."""
+
+    def __init__(self, screen: Screen, *, figures: bool = False) -> None:
+        self._screen = screen
+        self._figures = figures
+        self._running: dict[str, str] = {}
+
+    def show(self, event: Event) -> None:
+        """Show the event if it is one to tell."""
+        match event:
+            case happened.TextDelta(content):
+                self._screen.status("")
+                self._screen.text(content)
+            case happened.StepStarted(model=model):
+                self._screen.status(f"{model} is thinking · Ctrl-C cancels")
+            case happened.ToolCallDelta(name=name) if name:
+                self._screen.status(f"writing a call of {name}")
+            case happened.ReplyReceived():
+                self._screen.status("")
+                self._screen.finish_answer()
+            case happened.ToolCallStarted(call):
+                self._running[call.id] = f"{call.name} {main_argument(call)}".rstrip()
+                self._say_running()
+            case happened.ToolCallEnded():
+                self._running.pop(event.call.id, None)
+                self._screen.line(*self._tool_lines(event))
+                self._say_running()
+            case happened.TurnEnded() | happened.TurnFailed() | happened.TurnCancelled():
+                self._end(event)
+            case _:
+                self._tell(notice(event))
+
+    def tick(self) -> None:
+        """Move the spinner on."""
+        self._screen.tick()
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Print an announcement; show what is measured as a bar in the live region."""
+        from rich.text import Text
+
+        if total:
+            self._screen.status(what, share=done / total)
+        else:
+            self._screen.line(Text(readable(what), style="dim"))
+
+    def pause(self) -> None:
+        """Take the live region away."""
+        self._screen.pause()
+
+    def _say_running(self) -> None:
+        self._screen.status(" · ".join(self._running.values()))
+
+    def _tell(self, sentence: str) -> None:
+        from rich.text import Text
+
+        if sentence:
+            self._screen.line(Text(readable(sentence), style="yellow"))
+
+    def _end(
+        self, event: happened.TurnEnded | happened.TurnFailed | happened.TurnCancelled
+    ) -> None:
+        from rich.text import Text
+
+        self._running.clear()
+        self._screen.status("")
+        self._screen.pause()
+        self._tell(notice(event))
+        if self._figures and isinstance(event, happened.TurnEnded):
+            usage = event.response.usage
+            tokens = f"{usage.input:,} in, {usage.output:,} out · " if usage.total else ""
+            self._screen.line(Text(f"{tokens}{duration(event.seconds)}", style="dim"))
+
+    def _tool_lines(self, event: happened.ToolCallEnded) -> list[Text]:
+        from rich.text import Text
+
+        mark = "x" if event.result.is_error else "*"
+        if not self._screen.console.options.ascii_only:
+            mark = "✗" if event.result.is_error else "●"
+        head = Text(no_wrap=True, overflow="ellipsis")
+        head.append(f"{mark} ", style="red" if event.result.is_error else "green")
+        head.append(one_line(event.call.name, 40), style="bold")
+        seconds = f" {duration(event.seconds)}"
+        room = self._screen.console.width - head.cell_len - len(seconds) - 2
+        head.append(f" {main_argument(event.call, max(room, 8))}")
+        head.append(seconds, style="dim")
+        told = Text(no_wrap=True, overflow="ellipsis")
+        told.append(f"  {summary(event.result)}", style="red" if event.result.is_error else "dim")
+        return [head, told, *diff_lines(event.display)]
+
+
+def diff_lines(display: str, limit: int = _DIFF_LINES) -> list[Text]:
+    """Return what a tool shows a person, coloured where it is a diff, at most `limit` lines."""
+    lines = readable(display).splitlines()
+    shown = [_diff_line(line) for line in lines[:limit]]
+    if len(lines) > limit:
+        from rich.text import Text
+
+        shown.append(Text(f"  … {len(lines) - limit} more lines", style="dim"))
+    return shown
+
+
+_DIFF_STYLES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("+++", "---", "diff ", "index "), "bold"),
+    (("@@",), "cyan"),
+    (("+",), "green"),
+    (("-",), "red"),
+)
+
+
+def _diff_line(line: str) -> Text:
+    from rich.text import Text
+
+    style = next((style for starts, style in _DIFF_STYLES if line.startswith(starts)), "dim")
+    return Text(f"  {line}", style=style)
