@@ -1,13 +1,136 @@
-"""What is known of models without the network."""
+"""What is known of models without the network: windows, limits, list prices, the defaults.
+
+Prices are the vendors' list prices for standard calls in USD for a million tokens, of the tier for
+prompts of ordinary length: some vendors charge more for very long ones (Claude Haiku 5.5 beyond
+100,000 tokens, GPT-5.6 and later beyond 272,000), which is not told apart here. A model that is not
+listed gets a cautious window, no price, and `known=False`.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from typing import TypeAlias
+
+from victor.messages import Usage
 from victor.protocols import ModelInfo
 
 UNKNOWN_WINDOW = 128_000
+"""Of an unknown model at a vendor's: the smallest window that models of the last years have."""
 UNKNOWN_OUTPUT = 8_192
+LOCAL_WINDOW = 8_192
+"""Of an unknown model on a server of the user's own, which cuts what is beyond, silently."""
+LOCAL_OUTPUT = 4_096
+
+_LOCAL = frozenset({"local", "ollama", "llamacpp", "lmstudio", "vllm"})
+_DATED = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
+
+_Row: TypeAlias = tuple[int, int, float, float, float | None, float | None]
+"""Window, output, and the prices of input, output, cache read and cache write."""
+
+_MILLION = 1_000_000
+_GPT_WINDOW = 1_050_000
+
+# The 4th generation has larger windows on request; what holds without asking is listed.
+_ANTHROPIC: dict[str, _Row] = {
+    "claude-sonnet-5-5": (_MILLION, 128_000, 2.0, 10.0, 0.10, 2.50),
+    "claude-opus-5-5": (_MILLION, 128_000, 4.0, 20.0, 0.20, 5.0),
+    "claude-haiku-5-5": (_MILLION, 128_000, 0.10, 0.50, 0.01, 0.125),
+    "claude-fable-5-1": (_MILLION, 128_000, 10.0, 50.0, 0.25, 12.50),
+    "claude-fable-5": (_MILLION, 128_000, 10.0, 50.0, 1.0, 12.50),
+    "claude-opus-5": (_MILLION, 128_000, 5.0, 25.0, 0.50, 6.25),
+    "claude-sonnet-5": (_MILLION, 128_000, 2.0, 10.0, 0.20, 2.50),
+    "claude-opus-4-8": (200_000, 128_000, 5.0, 25.0, 0.50, 6.25),
+    "claude-opus-4-7": (200_000, 128_000, 5.0, 25.0, 0.50, 6.25),
+    "claude-opus-4-6": (200_000, 128_000, 5.0, 25.0, 0.50, 6.25),
+    "claude-sonnet-4-6": (200_000, 64_000, 3.0, 15.0, 0.30, 3.75),
+    "claude-haiku-4-5": (200_000, 64_000, 1.0, 5.0, 0.10, 1.25),
+    "claude-opus-4-5": (200_000, 64_000, 5.0, 25.0, 0.50, 6.25),
+    "claude-sonnet-4-5": (200_000, 64_000, 3.0, 15.0, 0.30, 3.75),
+}
+_OPENAI: dict[str, _Row] = {
+    "gpt-6.1-terra": (_GPT_WINDOW, 128_000, 1.0, 5.0, 0.05, 1.25),
+    "gpt-6-sol": (_GPT_WINDOW, 128_000, 2.0, 10.0, 0.20, 2.50),
+    "gpt-6-luna": (_GPT_WINDOW, 128_000, 0.10, 0.50, 0.01, 0.125),
+    "gpt-6.2-astra": (_GPT_WINDOW, 128_000, 8.0, 40.0, None, None),
+    "gpt-6.2-sol": (_GPT_WINDOW, 128_000, 2.0, 10.0, None, None),
+    "gpt-6.1-sol": (_GPT_WINDOW, 128_000, 2.0, 10.0, 0.10, None),
+    "gpt-6-astra": (_GPT_WINDOW, 128_000, 10.0, 50.0, 1.0, None),
+    "gpt-5.6-sol": (_GPT_WINDOW, 128_000, 4.0, 20.0, None, None),
+    "gpt-5.6-terra": (_GPT_WINDOW, 128_000, 2.0, 12.0, 0.20, None),
+    "gpt-5.6-luna": (_GPT_WINDOW, 128_000, 0.20, 1.20, 0.02, None),
+    "gpt-5": (400_000, 128_000, 1.25, 10.0, 0.125, None),
+    "gpt-5-mini": (400_000, 128_000, 0.25, 2.0, 0.025, None),
+    "gpt-4.1": (1_047_576, 32_768, 2.0, 8.0, 0.50, None),
+    "gpt-4.1-mini": (1_047_576, 32_768, 0.40, 1.60, 0.10, None),
+    "gpt-4o": (128_000, 16_384, 2.50, 10.0, 1.25, None),
+    "gpt-4o-mini": (128_000, 16_384, 0.15, 0.60, 0.075, None),
+}
+_DEEPSEEK: dict[str, _Row] = {
+    "deepseek-v4-flash": (_MILLION, 384_000, 0.14, 0.28, 0.0028, None),
+    "deepseek-v4-pro": (_MILLION, 384_000, 0.435, 0.87, 0.003625, None),
+}
+_XAI: dict[str, _Row] = {"grok-4.5": (500_000, 64_000, 2.0, 6.0, 0.50, None)}
+
+_VENDORS = {"anthropic": _ANTHROPIC, "openai": _OPENAI, "deepseek": _DEEPSEEK, "xai": _XAI}
+_SAME_MODELS = {"azure": "openai"}
+
+_DEFAULTS = {
+    "anthropic": "claude-sonnet-5-5",
+    # The strongest of those that take tools over chat completions.
+    "openai": "gpt-6.1-terra",
+    "deepseek": "deepseek-v4-flash",
+    "xai": "grok-4.5",
+    "openrouter": "anthropic/claude-sonnet-5.5",
+}
 
 
 def model_info(provider: str, model: str) -> ModelInfo:
-    """Return what is known of the model."""
+    """Return what is known of `model` at `provider`, or the honest default with `known=False`.
+
+    A dated name, such as `claude-haiku-4-5-20251001`, is taken for the model that it dates.
+    """
+    rows = _VENDORS.get(_SAME_MODELS.get(provider, provider), {})
+    row = rows.get(model) or rows.get(_DATED.sub("", model))
+    if row is not None:
+        return _info(model, row)
+    if provider in _LOCAL:
+        return ModelInfo(model, LOCAL_WINDOW, LOCAL_OUTPUT, known=False)
     return ModelInfo(model, UNKNOWN_WINDOW, UNKNOWN_OUTPUT, known=False)
+
+
+def known_models(provider: str) -> tuple[ModelInfo, ...]:
+    """Return the models listed for `provider`, its default first; none where none are."""
+    return tuple(_info(name, row) for name, row in _VENDORS.get(provider, {}).items())
+
+
+def default_model(provider: str) -> str:
+    """Return the model taken where none is named; empty where there is no sensible one."""
+    return _DEFAULTS.get(provider, "")
+
+
+def cost(usage: Usage, info: ModelInfo) -> float | None:
+    """Return what the tokens cost in USD by list price; None where a price is unknown."""
+    if info.input_price is None or info.output_price is None:
+        return None
+    read_price = info.input_price if info.cache_read_price is None else info.cache_read_price
+    write_price = info.input_price if info.cache_write_price is None else info.cache_write_price
+    plain = usage.input - usage.cache_read - usage.cache_write
+    total = (
+        plain * info.input_price
+        + usage.cache_read * read_price
+        + usage.cache_write * write_price
+        + usage.output * info.output_price
+    )
+    return total / _MILLION
+
+
+def _info(model: str, row: _Row) -> ModelInfo:
+    window, output, *prices = row
+    return replace(
+        ModelInfo(model, window, output),
+        input_price=prices[0],
+        output_price=prices[1],
+        cache_read_price=prices[2],
+        cache_write_price=prices[3],
+    )
