@@ -141,6 +141,8 @@ def _message(form: Mapping[str, Any]) -> Message:
 
 
 def _part(form: Mapping[str, Any]) -> Part:
+    if not isinstance(form, dict):
+        raise TypeError("a part is no object")
     # The first key is the kind: that is how `_part_form` writes it.
     kind = next(iter(form), "")
     make = _PARTS.get(kind)

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -49,6 +50,9 @@ _UNUSABLE = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLIT
 """After these the connection is opened anew."""
 
 
+_NO_FILE: Any = None
+
+
 @dataclass(slots=True)
 class _Outcome:
     """What came of work. As a context it takes any error: the thread must outlive each one."""
@@ -69,12 +73,20 @@ class _Outcome:
         return True
 
 
+class _Use(Enum):
+    """What work needs of the file."""
+
+    NOTHING = auto()
+    READ = auto()
+    WRITE = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     """Work that somebody waits for."""
 
     work: Work[Any]
-    writes: bool
+    use: _Use
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
 
@@ -108,16 +120,20 @@ class Database:
 
     async def read(self, work: Work[T], error: type[VictorError]) -> T:
         """Return what `work` returns. Raises `error`, naming the file and the remedy."""
-        return await self._submit(work, error, writes=False)
+        return await self._submit(work, error, _Use.READ)
 
     async def write(self, work: Work[T], error: type[VictorError]) -> T:
         """Return what `work` returns, once it is committed; raises `error` if it is not."""
-        return await self._submit(work, error, writes=True)
+        return await self._submit(work, error, _Use.WRITE)
 
-    async def _submit(self, work: Work[T], error: type[VictorError], *, writes: bool) -> T:
+    async def call(self, work: Callable[[], T], error: type[VictorError]) -> T:
+        """Return what `work` returns; it is done in turn, and does not open the file."""
+        return await self._submit(lambda _: work(), error, _Use.NOTHING)
+
+    async def _submit(self, work: Work[T], error: type[VictorError], use: _Use) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Job(work, writes=writes, loop=loop, future=future))
+        self._queue.put(_Job(work, use, loop, future))
         try:
             return await future
         except _Failed as failed:
@@ -140,7 +156,7 @@ class Database:
     async def aclose(self) -> None:
         """Finish what is queued and close the file."""
         loop = asyncio.get_running_loop()
-        self._farewell = _Job(_nothing, writes=False, loop=loop, future=loop.create_future())
+        self._farewell = _Job(_nothing, _Use.NOTHING, loop, loop.create_future())
         self._queue.put(None)
         await self._farewell.future
 
@@ -156,8 +172,14 @@ class Database:
                     self._end()
                     return
                 batch = [job]
-                while job.writes and waiting and waiting[0] is not None and waiting[0].writes:
-                    batch.append(waiting.popleft())  # type: ignore[arg-type]
+                while (
+                    job.use is _Use.WRITE
+                    and waiting
+                    and (following := waiting[0]) is not None
+                    and following.use is _Use.WRITE
+                ):
+                    batch.append(following)
+                    waiting.popleft()
                 self._commit(batch)
 
     def _end(self) -> None:
@@ -184,16 +206,16 @@ class Database:
             job.settle(outcome)
 
     def _done(self, job: _Job) -> object:
-        if job.writes:
+        if job.use is _Use.WRITE:
             return self._attempt(lambda connection: _transact(connection, [job]))[0]
-        return self._attempt(job.work)
+        return self._attempt(job.work, job.use)
 
-    def _attempt(self, work: Work[T]) -> T:
+    def _attempt(self, work: Work[T], use: _Use = _Use.WRITE) -> T:
         """Do `work`. Raises `_Failed` for what SQLite says, and leaves no transaction open."""
         import sqlite3
 
         try:
-            return work(self._open())
+            return work(_NO_FILE if use is _Use.NOTHING else self._open())
         except (sqlite3.Error, OSError, UnicodeError, OverflowError) as error:
             name = getattr(error, "sqlite_errorname", "")
             code = next((known for known in _REMEDIES if name.startswith(known)), "")

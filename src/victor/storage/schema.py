@@ -28,15 +28,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             input_tokens INTEGER NOT NULL DEFAULT 0,
             output_tokens INTEGER NOT NULL DEFAULT 0
         )""",
+        # `position` counts a session's records from 0: a gap, or a wrong `crc32` of kind, turn and
+        # body, shows damage that SQLite itself does not see.
         """CREATE TABLE records (
             number INTEGER PRIMARY KEY,
             session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
             kind TEXT NOT NULL,
             turn_id TEXT NOT NULL,
             time REAL NOT NULL,
-            body TEXT NOT NULL
+            body TEXT NOT NULL,
+            crc32 INTEGER NOT NULL
         )""",
-        "CREATE INDEX records_of_session ON records (session)",
+        "CREATE UNIQUE INDEX records_in_order ON records (session, position)",
         """CREATE TABLE blobs (
             sha256 TEXT PRIMARY KEY,
             data BLOB NOT NULL

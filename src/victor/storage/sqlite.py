@@ -8,7 +8,8 @@ from dataclasses import astuple
 from itertools import islice
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+from zlib import crc32 as checksum
 
 from victor.errors import SessionError, SessionNotFound
 from victor.protocols import Record, SessionInfo
@@ -24,7 +25,9 @@ _CREATE = """INSERT INTO sessions
     (id, title, workspace, provider, model, created, updated, turns, input_tokens, output_tokens)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
 
-_APPEND = "INSERT INTO records (session, kind, turn_id, time, body) VALUES (?, ?, ?, ?, ?)"
+_APPEND = """INSERT INTO records (session, position, kind, turn_id, time, body, crc32)
+    SELECT :session, coalesce(max(position) + 1, 0), :kind, :turn_id, :time, :body, :crc32
+    FROM records WHERE session = :session"""
 
 _COUNT = """UPDATE sessions SET updated = ?, turns = turns + ?,
     input_tokens = input_tokens + ?, output_tokens = output_tokens + ? WHERE number = ?"""
@@ -38,10 +41,14 @@ _LIST = """SELECT
     FROM sessions WHERE :workspace IS NULL OR workspace = :workspace
     ORDER BY updated DESC, number DESC LIMIT :limit"""
 
-_LOAD = "SELECT kind, turn_id, time, body FROM records WHERE session = ? ORDER BY number"
+_LOAD = """SELECT position, crc32, kind, turn_id, time, body FROM records
+    WHERE session = ? ORDER BY position"""
 
 _SAID = """SELECT kind, turn_id, time, body FROM records
     WHERE session = ? AND kind IN ('user', 'reply') AND instr(lower(body), ?)"""
+
+
+_Row: TypeAlias = tuple[int, int, str, str, float, str]
 
 
 class SqliteSessionStore:
@@ -72,10 +79,7 @@ class SqliteSessionStore:
     async def open(self, session_id: str) -> None:
         """Hold the session, recorded or not. Raises `SessionError` while another store does."""
 
-        def work(_: sqlite3.Connection) -> None:
-            self._holds.take(session_id)
-
-        await self._database().read(work, SessionError)
+        await self._database().call(lambda: self._holds.take(session_id), SessionError)
 
     async def append(self, session_id: str, record: Record) -> None:
         """Add one entry; it is on the disk when this returns.
@@ -84,10 +88,17 @@ class SqliteSessionStore:
         """
         body = encode(record)
         now = record.time or time()
+        row: dict[str, object] = {
+            "kind": record.kind,
+            "turn_id": record.turn_id,
+            "time": now,
+            "body": body,
+            "crc32": _crc32(record.kind, record.turn_id, body),
+        }
 
         def work(connection: sqlite3.Connection) -> int:
             number = self._numbers.get(session_id) or self._hold(connection, session_id)
-            connection.execute(_APPEND, (number, record.kind, record.turn_id, now, body))
+            connection.execute(_APPEND, {"session": number, **row})
             if record.kind == "user" or record.kind in LAST:
                 connection.execute(_COUNT, (now, *figures(record), number))
             return number
@@ -95,14 +106,24 @@ class SqliteSessionStore:
         self._numbers[session_id] = await self._database().write(work, SessionError)
 
     async def load(self, session_id: str) -> tuple[Record, ...]:
-        """Return all entries, oldest first. Raises `SessionNotFound`."""
+        """Return all entries, oldest first.
 
-        def work(connection: sqlite3.Connection) -> list[tuple[str, str, float, str]]:
+        Raises `SessionNotFound`, and `SessionError` where an entry is missing or is not as it was
+        written.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[_Row]:
             number = _find(connection, session_id)
             return connection.execute(_LOAD, (number,)).fetchall()
 
         rows = await self._database().read(work, SessionError)
-        return tuple(decode(*row) for row in rows)
+        for expected, (position, crc32, kind, turn_id, _, body) in enumerate(rows):
+            if position != expected or crc32 != _crc32(kind, turn_id, body):
+                raise SessionError(
+                    f"{self._path}: record {expected + 1} of session {session_id!r} is damaged.",
+                    hint="Restore the file from a copy, or start another session.",
+                )
+        return tuple(decode(*row[2:]) for row in rows)
 
     async def info(self, session_id: str) -> SessionInfo:
         """Return the session as listed. Raises `SessionNotFound`."""
@@ -159,7 +180,7 @@ class SqliteSessionStore:
             self._holds.take(session_id)
             connection.execute("DELETE FROM sessions WHERE number = ?", (number,))
 
-        def forget(_: sqlite3.Connection) -> None:
+        def forget() -> None:
             self._numbers.pop(session_id, None)
             self._holds.drop(session_id)
 
@@ -167,7 +188,7 @@ class SqliteSessionStore:
         try:
             await database.write(work, SessionError)
         finally:
-            await database.read(forget, SessionError)
+            await database.call(forget, SessionError)
 
     async def aclose(self) -> None:
         """Give up the sessions held, and close the file if no other store uses it.
@@ -178,12 +199,12 @@ class SqliteSessionStore:
         if database is None:
             return
 
-        def forget(_: sqlite3.Connection) -> None:
+        def forget() -> None:
             self._numbers.clear()
             self._holds.drop_all()
 
         try:
-            await database.read(forget, SessionError)
+            await database.call(forget, SessionError)
         finally:
             await release(database)
 
@@ -198,6 +219,10 @@ class SqliteSessionStore:
         number = _find(connection, session_id)
         self._holds.take(session_id)
         return number
+
+
+def _crc32(kind: str, turn_id: str, body: str) -> int:
+    return checksum(f"{kind}\0{turn_id}\0{body}".encode(errors="surrogatepass"))
 
 
 def _find(connection: sqlite3.Connection, session_id: str) -> int:
