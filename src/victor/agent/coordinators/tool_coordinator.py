@@ -74,6 +74,7 @@ class ToolCoordinator:
         session_id: str = "",
     ) -> None:
         self._tools: dict[str, ITool] = {}
+        self._telling: dict[str, IToolAccess] = {}
         self._specs: tuple[ToolSpec, ...] = ()
         self._fit = fit_arguments or _as_given
         self._spill_folder = spill_folder
@@ -106,7 +107,11 @@ class ToolCoordinator:
 
     def add_tool(self, tool: ITool) -> None:
         """Offer `tool`, in the place of one of the same name if there is one."""
-        self._tools[tool.spec.name] = tool
+        name = tool.spec.name
+        self._tools[name] = tool
+        self._telling.pop(name, None)
+        if isinstance(tool, IToolAccess):
+            self._telling[name] = tool
         self._specs = tuple(known.spec for known in self._tools.values())
 
     def start_session(self, session_id: str) -> None:
@@ -123,7 +128,7 @@ class ToolCoordinator:
         for call in calls:
             tool = self._tools.get(call.name)
             if tool is not None and tool.spec.effect is not Effect.READ_ONLY:
-                found.update(dict.fromkeys(self._paths(tool, call)))
+                found.update(dict.fromkeys(self._paths(tool, call) or ()))
         return tuple(found)
 
     async def execute(
@@ -233,29 +238,31 @@ class ToolCoordinator:
         if tool is None:
             return CallReview(call, Effect.EFFECTFUL, known=False)
         effect = tool.spec.effect
-        undoable = effect is Effect.READ_ONLY or bool(self._paths(tool, call))
-        return CallReview(call, effect, undoable=undoable, access=self._access(tool, call))
+        paths = self._paths(tool, call)
+        undoable = effect is Effect.READ_ONLY or bool(paths)
+        access = self._access(call, paths)
+        return CallReview(call, effect, undoable=undoable, access=access)
 
-    def _paths(self, tool: ITool, call: ToolCall) -> tuple[Path, ...]:
+    def _paths(self, tool: ITool, call: ToolCall) -> tuple[Path, ...] | None:
+        """Return what the call may change; None where the tool could not tell."""
         try:
             return tuple(tool.paths(call.arguments, self._environment))
         except Exception:  # noqa: BLE001  # a tool of anybody's; its arguments are not checked yet
-            return ()
+            return None
 
-    def _access(self, tool: ITool, call: ToolCall) -> Access:
+    def _access(self, call: ToolCall, paths: tuple[Path, ...] | None) -> Access:
+        telling = self._telling.get(call.name)
         try:
-            if isinstance(tool, IToolAccess):
-                return tool.access(call.arguments, self._environment)
-            root = self._environment.workspace
-            paths = tool.paths(call.arguments, self._environment)
-            texts = [text for text in call.arguments.values() if isinstance(text, str)]
-            relative = [
-                path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-                for path in paths
-            ]
-            return Access(tuple(relative or texts))
-        except Exception:  # noqa: BLE001  # a tool of anybody's; its arguments are not checked yet
+            if telling is not None:
+                return telling.access(call.arguments, self._environment)
+        except Exception:  # noqa: BLE001  # as above
             return Access(known=False)
+        if paths is None:
+            return Access(known=False)
+        root = self._environment.workspace
+        names = (path.relative_to(root) if path.is_relative_to(root) else path for path in paths)
+        texts = (text for text in call.arguments.values() if isinstance(text, str))
+        return Access(tuple(name.as_posix() for name in names) or tuple(texts))
 
 
 def _batches(planned: list[_Planned]) -> Iterator[list[_Planned]]:
@@ -293,10 +300,16 @@ async def _attempts(plan: _Planned, environment: ToolEnvironment) -> ToolOutput:
         return _failure(plan.call, error)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a tool does, the model is told
         return _failure(plan.call, error)
+    return _as_output(output)
+
+
+def _as_output(output: object) -> ToolOutput:
+    """Return what a tool gave; one that breaks its promise is told as text."""
     if isinstance(output, ToolOutput):
         return output
-    text = output.decode("utf-8", "replace") if isinstance(output, bytes) else str(output)
-    return ToolOutput(text)
+    return ToolOutput(
+        output.decode("utf-8", "replace") if isinstance(output, bytes) else str(output)
+    )
 
 
 def _outcome(call: ToolCall, task: asyncio.Task[ToolOutput]) -> ToolOutput:
