@@ -80,7 +80,8 @@ class _Coordinator(Generic[T]):
         self._name = name.removeprefix("_").removesuffix("_coordinator")
 
     def __get__(self, owner: CoordinatorAccess, kind: type | None = None) -> T:
-        return owner._coordinators[self._name]  # type: ignore[no-any-return]  # kept by name
+        kept: T = vars(owner)["_coordinators"][self._name]
+        return kept
 
 
 class CoordinatorAccess:
@@ -88,21 +89,21 @@ class CoordinatorAccess:
 
     _coordinators: Mapping[str, Any]
 
-    config_coordinator = _Coordinator["ConfigCoordinator"]()
-    provider_coordinator = _Coordinator["ProviderCoordinator"]()
-    mode_coordinator = _Coordinator["ModeCoordinator"]()
-    prompt_coordinator = _Coordinator["PromptCoordinator"]()
-    context_coordinator = _Coordinator["ContextCoordinator"]()
-    tool_selection_coordinator = _Coordinator["ToolSelectionCoordinator"]()
-    chat_coordinator = _Coordinator["ChatCoordinator"]()
-    safety_coordinator = _Coordinator["SafetyCoordinator"]()
-    checkpoint_coordinator = _Coordinator["CheckpointCoordinator"]()
-    tool_coordinator = _Coordinator["ToolCoordinator"]()
-    session_coordinator = _Coordinator["SessionCoordinator"]()
-    metrics_coordinator = _Coordinator["MetricsCoordinator"]()
-    analytics_coordinator = _Coordinator["AnalyticsCoordinator"]()
-    workflow_coordinator = _Coordinator["WorkflowCoordinator"]()
-    evaluation_coordinator = _Coordinator["EvaluationCoordinator"]()
+    config_coordinator: _Coordinator[ConfigCoordinator] = _Coordinator()
+    provider_coordinator: _Coordinator[ProviderCoordinator] = _Coordinator()
+    mode_coordinator: _Coordinator[ModeCoordinator] = _Coordinator()
+    prompt_coordinator: _Coordinator[PromptCoordinator] = _Coordinator()
+    context_coordinator: _Coordinator[ContextCoordinator] = _Coordinator()
+    tool_selection_coordinator: _Coordinator[ToolSelectionCoordinator] = _Coordinator()
+    chat_coordinator: _Coordinator[ChatCoordinator] = _Coordinator()
+    safety_coordinator: _Coordinator[SafetyCoordinator] = _Coordinator()
+    checkpoint_coordinator: _Coordinator[CheckpointCoordinator] = _Coordinator()
+    tool_coordinator: _Coordinator[ToolCoordinator] = _Coordinator()
+    session_coordinator: _Coordinator[SessionCoordinator] = _Coordinator()
+    metrics_coordinator: _Coordinator[MetricsCoordinator] = _Coordinator()
+    analytics_coordinator: _Coordinator[AnalyticsCoordinator] = _Coordinator()
+    workflow_coordinator: _Coordinator[WorkflowCoordinator] = _Coordinator()
+    evaluation_coordinator: _Coordinator[EvaluationCoordinator] = _Coordinator()
 
     _config_coordinator = config_coordinator
     _provider_coordinator = provider_coordinator

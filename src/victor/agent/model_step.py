@@ -39,7 +39,7 @@ class ModelStep:
         return await self._guard.optional(
             "tool_selection",
             "select",
-            lambda: self._stages.tool_selection.select(turn.user.text, every),
+            lambda: self._stages.tool_selection.select(turn.text, every),
             every[:FALLBACK_TOOLS],
             fits=_specs,
         )

@@ -17,18 +17,25 @@ from victor.agent.turn import Turn
 from victor.agent.turn_stream import stream_turn
 from victor.errors import SessionError, TurnInProgress, VictorError, WrongEventLoop
 from victor.events import Event, ModeChanged, ProviderSwitched, SessionStarted, TextDelta
-from victor.messages import Context, JsonObject, Message, Response, ToolCall, ToolResult, user
-from victor.protocols import Endpoint, IApprover, IObserver, IProvider, ITool, Mode, RunTurn
-from victor.protocols import SessionInfo
+from victor.messages import Context, JsonObject, Message, Response, ToolCall, ToolResult
+from victor.protocols import (
+    Endpoint,
+    IApprover,
+    IObserver,
+    IProvider,
+    ITool,
+    Mode,
+    RunTurn,
+    SessionInfo,
+)
+from victor.protocols.evaluation import EvaluationReport, ISuite
+from victor.protocols.workflow import IWorkflow, WorkflowResult
 
 if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from victor.agent.coordinators.checkpoint_coordinator import UndoReport
     from victor.config.settings import Settings
-    from victor.evaluation.report import EvaluationReport
-    from victor.evaluation.suite import Suite
-    from victor.workflow.model import Workflow, WorkflowResult
 
 
 class AgentOrchestrator(CoordinatorAccess):
@@ -86,9 +93,7 @@ class AgentOrchestrator(CoordinatorAccess):
         """What the agent may do now."""
         return self.mode_coordinator.current
 
-    async def chat(
-        self, text: str, *, prompt_context: Mapping[str, Any] | None = None
-    ) -> Response:
+    async def chat(self, text: str, *, prompt_context: Mapping[str, Any] | None = None) -> Response:
         """Run one turn and return its response.
 
         `prompt_context` is what this turn tells the prompt's contributors, over
@@ -152,15 +157,19 @@ class AgentOrchestrator(CoordinatorAccess):
         """
         self._enter()
         if self._begun:
-            raise SessionError("A conversation has begun here.", hint="Resume before the first turn.")
+            raise SessionError(
+                "A conversation has begun here.", hint="Resume before the first turn."
+            )
         session = self.session_coordinator
         if session_id == "last":
             session_id = await session.latest(str(self.workspace))
+        await session.open(session_id)
         records = await session.load(session_id)
         context = Context(session.messages(records))
         self.context_coordinator.replace(context, source="resume", emit=self._bus.publish)
         self.session_id = session_id
         self._resumed = True
+        self._turns.forget_mode()
         self._turn_count = sum(record.kind == "user" for record in records)
         return self.context_coordinator.get_context().messages
 
@@ -180,22 +189,34 @@ class AgentOrchestrator(CoordinatorAccess):
         return await self.checkpoint_coordinator.undo(self.session_id)
 
     async def run_workflow(
-        self, workflow: Workflow | Path | str, inputs: JsonObject | None = None
+        self, workflow: IWorkflow | Path | str, inputs: JsonObject | None = None
     ) -> WorkflowResult:
         """Run a workflow (or the YAML file of one) in this conversation. Raises `WorkflowError`."""
         self._enter()
-        return await self.workflow_coordinator.run(
-            workflow, inputs or {}, chat=self.chat, tool=self._run_tool, emit=self._bus.publish
+        run, emit = self.workflow_coordinator.run, self._bus.publish
+        return await self._bus.guard.critical(
+            "workflow",
+            "run",
+            lambda: run(workflow, inputs or {}, chat=self.chat, tool=self._run_tool, emit=emit),
+            fits=lambda value: isinstance(value, WorkflowResult),
+            seconds=None,
         )
 
-    async def evaluate(self, suite: Suite | Path | str, *, tries: int = 1) -> EvaluationReport:
+    async def evaluate(
+        self, suite: ISuite | Path | str, *, tries: int | None = None
+    ) -> EvaluationReport:
         """Run a suite of tasks (or the YAML file of one), each try in a conversation of its own.
 
         Its checks run commands: evaluate only suites that you trust. Raises `EvaluationError`.
         """
         self._enter()
-        return await self.evaluation_coordinator.run(
-            suite, new_chat=self._new_chat, emit=self._bus.publish, tries=tries
+        run, emit = self.evaluation_coordinator.run, self._bus.publish
+        return await self._bus.guard.critical(
+            "evaluation",
+            "run",
+            lambda: run(suite, new_chat=self._new_chat, emit=emit, tries=tries),
+            fits=lambda value: isinstance(value, EvaluationReport),
+            seconds=None,
         )
 
     def add_observer(self, observer: IObserver, name: str = "") -> None:
@@ -205,7 +226,13 @@ class AgentOrchestrator(CoordinatorAccess):
     async def reload_config(self) -> None:
         """Ask every source of configuration again; a failing one leaves all as it was."""
         self._enter()
-        configure(self._coordinators, self._turns, await self._load_config())
+        before = self.config_coordinator.get_config()
+        config = await self._load_config()
+        try:
+            configure(self._coordinators, self._turns, config, self._bus)
+        except VictorError:
+            configure(self._coordinators, self._turns, before, self._bus)
+            raise
 
     def health(self) -> dict[str, Health]:
         """Return how each coordinator is doing, by name."""
@@ -253,10 +280,16 @@ class AgentOrchestrator(CoordinatorAccess):
         """Load the configuration and open the session, before the first turn."""
         if self._begun:
             return
-        configure(self._coordinators, self._turns, await self._load_config())
+        configure(self._coordinators, self._turns, await self._load_config(), self._bus)
         endpoint, now = self.current, time.time()
         info = SessionInfo(
-            self.session_id, "", str(self.workspace), endpoint.provider.name, endpoint.model, now, now
+            self.session_id,
+            "",
+            str(self.workspace),
+            endpoint.provider.name,
+            endpoint.model,
+            now,
+            now,
         )
         start = self.session_coordinator.start
         await self._bus.guard.critical("session", "start", lambda: start(info))
@@ -285,7 +318,7 @@ class AgentOrchestrator(CoordinatorAccess):
             **self.prompt_context,
             **(prompt_context or {}),
         }
-        return Turn(self.session_id, f"{self.session_id}-{self._turn_count}", user(text), facts)
+        return Turn(self.session_id, f"{self.session_id}-{self._turn_count}", text, facts)
 
     async def _run_tool(self, name: str, arguments: JsonObject) -> ToolResult:
         await self._begin()
@@ -295,7 +328,7 @@ class AgentOrchestrator(CoordinatorAccess):
     @asynccontextmanager
     async def _new_chat(self, workspace: Path) -> AsyncIterator[RunTurn]:
         """Give a conversation of its own, in `workspace`, with the same settings and model."""
-        settings = self._settings.model_copy(update={"ephemeral": True})
+        settings = self._settings.changed(ephemeral=True)
         provider, model = self.current.provider, self.current.model
         async with AgentOrchestrator(
             settings, provider, model, tools=self._tools, workspace=workspace

@@ -80,6 +80,14 @@ class ModeStage(Protocol):
         """The mode in force."""
         ...
 
+    def instructions(self) -> str:
+        """Return what the model is told when this mode begins."""
+        ...
+
+    def tool_iterations(self, configured: int) -> int:
+        """Return how many steps of a turn may use tools, where the setting says `configured`."""
+        ...
+
 
 class PromptStage(Protocol):
     """The system prompt."""

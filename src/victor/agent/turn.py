@@ -16,7 +16,8 @@ class Turn:
 
     session_id: str
     id: str
-    user: Message
+    text: str
+    """The user's words."""
     facts: Mapping[str, Any]
     """What the prompt's contributors are told."""
     messages: list[Message] = field(default_factory=list)

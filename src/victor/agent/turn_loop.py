@@ -15,8 +15,19 @@ from victor.agent.tool_step import ToolStep
 from victor.agent.turn import Limits, Turn
 from victor.errors import ContextExceeded, ProviderError, VictorError
 from victor.events import TurnCancelled, TurnEnded, TurnFailed, TurnStarted
-from victor.messages import Message, Reply, Response, StopReason, Text, ToolCall, ToolChoice, ToolResult
-from victor.protocols import Record
+from victor.messages import (
+    Message,
+    Reply,
+    Response,
+    Role,
+    StopReason,
+    Text,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    user,
+)
+from victor.protocols import Mode, Record
 
 
 class TurnLoop:
@@ -30,6 +41,11 @@ class TurnLoop:
         self._model = ModelStep(stages, bus)
         self._tools = ToolStep(stages, bus)
         self._limits = Limits()
+        self._told_mode: Mode | None = Mode.BUILD
+
+    def forget_mode(self) -> None:
+        """Tell the model the mode with the next turn, whatever it was told before."""
+        self._told_mode = None
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """Adopt the limits among the settings."""
@@ -71,11 +87,12 @@ class TurnLoop:
         return answers[call.id]
 
     async def _steps(self, turn: Turn) -> Response:
-        await self._record(turn, Record("user", turn.id, message=turn.user))
-        self._append(turn, turn.user)
-        self._publish(TurnStarted(turn.session_id, turn.id, turn.user.text))
+        said = self._message(turn.text)
+        await self._record(turn, Record("user", turn.id, message=said))
+        self._append(turn, said)
+        self._publish(TurnStarted(turn.session_id, turn.id, turn.text))
 
-        for turn.step in range(1, self._limits.max_tool_iterations + 1):
+        for turn.step in range(1, self._most_steps() + 1):
             reply = await self._ask(turn, ToolChoice.AUTO)
             calls = reply.message.tool_calls
             await self._record(turn, Record("reply", turn.id, message=reply.message, calls=calls))
@@ -97,6 +114,24 @@ class TurnLoop:
         reply = _without_calls(await self._ask(turn, ToolChoice.NONE))
         await self._record(turn, Record("reply", turn.id, message=reply.message))
         return await self._end(turn, reply, StopReason.MAX_TOOL_ITERATIONS)
+
+    def _message(self, text: str) -> Message:
+        """Return the user's message; behind their words, the mode if it is another by now."""
+        mode = self._stages.mode
+        current = self._guard.read("mode", "current", lambda: mode.current, Mode.PLAN, fits=_mode)
+        if current is self._told_mode:
+            return user(text)
+        self._told_mode = current
+        told = self._guard.read("mode", "instructions", mode.instructions, "", fits=_text)
+        return Message(Role.USER, (Text(text), Text(f"\n\n{told}"))) if told else user(text)
+
+    def _most_steps(self) -> int:
+        """Return how many steps may use tools: the setting, stretched by the mode."""
+        set_limit = self._limits.max_tool_iterations
+        stretch = self._stages.mode.tool_iterations
+        return self._guard.read(
+            "mode", "tool_iterations", lambda: stretch(set_limit), set_limit, fits=_count
+        )
 
     async def _ask(self, turn: Turn, tool_choice: ToolChoice) -> Reply:
         """Make the step's model call, from the next provider where the current one cannot."""
@@ -158,6 +193,18 @@ class TurnLoop:
         await self._guard.optional(
             "session", "record", lambda: store(turn.session_id, record), None
         )
+
+
+def _mode(value: object) -> bool:
+    return isinstance(value, Mode)
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int)
 
 
 def _without_calls(reply: Reply) -> Reply:

@@ -1,0 +1,303 @@
+"""The composition root: the only file that names concrete classes and joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from victor.agent.coordinator_access import COORDINATORS
+from victor.agent.event_bus import EventBus
+from victor.agent.guard import State
+from victor.agent.stages import Stages
+from victor.agent.turn_loop import TurnLoop
+from victor.events import CoordinatorFailed
+from victor.messages import Usage
+from victor.protocols import Endpoint, IApprover, IProvider, ITool
+
+if TYPE_CHECKING:
+    from victor.config.settings import Settings
+
+CRITICAL = frozenset({"config", "provider", "context", "chat", "session"})
+"""Coordinators that nothing can stand in for; another's replacement may fail to be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an orchestrator is made of."""
+
+    coordinators: Mapping[str, Any]
+    """All fifteen, by name."""
+    bus: EventBus
+    turn_loop: TurnLoop
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the application has chosen."""
+
+    provider: IProvider
+    model: str
+    tools: tuple[ITool, ...] | None
+    workspace: Path
+    approver: IApprover | None
+    config: Mapping[str, Any]
+    bus: EventBus
+
+
+def assemble(
+    settings: Settings,
+    provider: IProvider,
+    model: str | None,
+    tools: tuple[ITool, ...] | None,
+    workspace: Path,
+    approver: IApprover | None,
+    replaced: Mapping[str, Any],
+) -> Parts:
+    """Return the parts, configured and joined; `replaced` are the application's own, by name.
+
+    Raises `ConfigError` for settings that cannot hold, and `CoordinatorError` where a critical
+    replacement cannot be made.
+    """
+    bus = EventBus()
+    for name in COORDINATORS:
+        bus.guard.register(name)
+    if model is not None:
+        settings = settings.changed(model=model)
+    config_coordinator = _config(settings, replaced.get("config"), bus)
+    config = config_coordinator.get_config()
+    chosen = model or config.get("model") or ""
+    given = _Given(provider, chosen, tools, workspace, approver, config, bus)
+    coordinators: dict[str, Any] = {"config": config_coordinator}
+    for name in COORDINATORS[1:]:
+        coordinators[name] = _make(name, replaced.get(name), _MAKERS[name], given)
+    turn_loop = TurnLoop(_stages(coordinators, config), bus)
+    _observe(coordinators, config, bus)
+    configure(coordinators, turn_loop, config, bus)
+    return Parts(coordinators, bus, turn_loop)
+
+
+def configure(
+    coordinators: Mapping[str, Any], turn_loop: TurnLoop, config: Mapping[str, Any], bus: EventBus
+) -> None:
+    """Let every part adopt the settings. Raises `ConfigError` or `CoordinatorError`."""
+    for name, coordinator in coordinators.items():
+        adopt = getattr(coordinator, "configure", None)
+        if adopt is not None and name != "config":
+            bus.guard.require(name, "configure", partial(adopt, config))
+    turn_loop.configure(config)
+
+
+def _stages(coordinators: Mapping[str, Any], config: Mapping[str, Any]) -> Stages:
+    undo = config.get("enable_checkpoints", True)
+    return Stages(
+        config=coordinators["config"],
+        provider=coordinators["provider"],
+        mode=coordinators["mode"],
+        prompt=coordinators["prompt"],
+        context=coordinators["context"],
+        tool_selection=coordinators["tool_selection"],
+        chat=coordinators["chat"],
+        safety=coordinators["safety"],
+        checkpoint=coordinators["checkpoint"] if undo else None,
+        tool=coordinators["tool"],
+        session=coordinators["session"],
+    )
+
+
+def _observe(coordinators: Mapping[str, Any], config: Mapping[str, Any], bus: EventBus) -> None:
+    """Let the observers hear events, but for those that the settings leave out."""
+    for name in ("metrics", "analytics"):
+        if config.get(f"enable_{name}", True):
+            bus.add(name, coordinators[name])
+        else:
+            bus.guard.register(name, State.DISABLED)
+    if not config.get("enable_checkpoints", True):
+        bus.guard.register("checkpoint", State.DISABLED)
+
+
+def _make(name: str, replacement: Any, maker: Callable[[_Given], Any], given: _Given) -> Any:
+    """Return the application's own coordinator, or Victor's where there is none that works."""
+    if not isinstance(replacement, type):
+        return maker(given) if replacement is None else replacement
+    guard = given.bus.guard
+    if name in CRITICAL:
+        return guard.require(name, "init", replacement)
+    made = guard.read(name, "init", replacement, None, fits=lambda value: value is not None)
+    return maker(given) if made is None else made
+
+
+def _config(settings: Settings, replacement: Any, bus: EventBus) -> Any:
+    from victor.agent.coordinators.config_coordinator import ConfigCoordinator
+    from victor.config.settings import Settings, as_mapping, validate
+    from victor.config.sources import EnvironmentConfigProvider, SettingsConfigProvider
+
+    source = SettingsConfigProvider(settings)
+    defaults = as_mapping(Settings())
+    if replacement is None:
+        sources = (source, EnvironmentConfigProvider())
+        return ConfigCoordinator(sources, validate=validate, defaults=defaults)
+    made = (
+        bus.guard.require("config", "init", replacement)
+        if isinstance(replacement, type)
+        else replacement
+    )
+    complete = getattr(made, "complete", None)
+    if complete is not None:
+        complete(validate=validate, defaults=defaults, providers=(source,))
+    return made
+
+
+def _provider(given: _Given) -> Any:
+    from victor.agent.coordinators.provider_coordinator import ProviderCoordinator
+
+    return ProviderCoordinator(given.provider, given.model, connect=_connect)
+
+
+def _connect(endpoint: str) -> Endpoint:
+    """Return the endpoint that `provider:model` names. Raises `ConfigError`."""
+    from victor.providers.choose import create_provider, parse_endpoint
+
+    provider, model = parse_endpoint(endpoint)
+    return Endpoint(create_provider(provider), model)
+
+
+def _mode(given: _Given) -> Any:
+    from victor.agent.coordinators.mode_coordinator import ModeCoordinator
+
+    return ModeCoordinator()
+
+
+def _prompt(given: _Given) -> Any:
+    from victor.agent.coordinators.prompt_coordinator import PromptCoordinator
+    from victor.prompt import builtin_contributors
+
+    publish = given.bus.publish
+
+    def failed(contributor: str, error: str) -> None:
+        publish(CoordinatorFailed("prompt", contributor, error))
+
+    return PromptCoordinator(builtin_contributors(given.workspace), on_failure=failed)
+
+
+def _context(given: _Given) -> Any:
+    from victor.agent.coordinators.context_coordinator import ContextCoordinator
+    from victor.context import STRATEGIES
+
+    return ContextCoordinator(strategies=STRATEGIES)
+
+
+def _tool_selection(given: _Given) -> Any:
+    from victor.agent.coordinators.tool_selection_coordinator import ToolSelectionCoordinator
+    from victor.selection import STRATEGIES
+
+    return ToolSelectionCoordinator(strategies=STRATEGIES)
+
+
+def _chat(given: _Given) -> Any:
+    from victor.agent.coordinators.chat_coordinator import ChatCoordinator
+
+    return ChatCoordinator()
+
+
+def _safety(given: _Given) -> Any:
+    from victor.agent.coordinators.safety_coordinator import SafetyCoordinator
+    from victor.safety.commands import CommandAnalyst
+
+    return SafetyCoordinator(approver=given.approver, analyze=CommandAnalyst(given.workspace))
+
+
+def _checkpoint(given: _Given) -> Any:
+    from victor.agent.coordinators.checkpoint_coordinator import CheckpointCoordinator
+    from victor.storage.checkpoints import SqliteCheckpointStore
+    from victor.storage.file_images import FileImages
+    from victor.storage.location import checkpoints_database
+    from victor.storage.memory import MemoryCheckpointStore
+
+    in_memory = given.config.get("ephemeral", False)
+    store = MemoryCheckpointStore() if in_memory else SqliteCheckpointStore(checkpoints_database())
+    return CheckpointCoordinator(store, FileImages(given.workspace))
+
+
+def _tool(given: _Given) -> Any:
+    from victor.agent.coordinators.tool_coordinator import ToolCoordinator
+    from victor.storage.location import data_folder
+    from victor.tools import builtin_tools, fit_arguments
+
+    rest = data_folder() / "outputs"
+    tools = given.tools
+    if tools is None:
+        tools = builtin_tools(given.workspace, readable=(rest,))
+    return ToolCoordinator(tools, given.workspace, spill_folder=rest, fit_arguments=fit_arguments)
+
+
+def _session(given: _Given) -> Any:
+    from victor.agent.coordinators.session_coordinator import SessionCoordinator
+    from victor.storage.location import sessions_database
+    from victor.storage.memory import MemorySessionStore
+    from victor.storage.sqlite import SqliteSessionStore
+
+    if given.config.get("ephemeral", False):
+        return SessionCoordinator(MemorySessionStore())
+    file = given.config.get("session_store")
+    return SessionCoordinator(SqliteSessionStore(Path(file) if file else sessions_database()))
+
+
+def _metrics(given: _Given) -> Any:
+    from victor.agent.coordinators.metrics_coordinator import MetricsCoordinator
+
+    return MetricsCoordinator(cost=_cost)
+
+
+def _cost(provider: str, model: str, usage: Usage) -> float | None:
+    """Return the US dollars of a call, where its price is known."""
+    from victor.providers.catalog import cost, model_info
+
+    return cost(usage, model_info(provider, model))
+
+
+def _analytics(given: _Given) -> Any:
+    from victor.agent.coordinators.analytics_coordinator import AnalyticsCoordinator
+
+    file = given.config.get("analytics_file")
+    if not file:
+        return AnalyticsCoordinator()
+    from victor.telemetry import JsonLinesAnalyticsExporter
+
+    return AnalyticsCoordinator([JsonLinesAnalyticsExporter(Path(file))])
+
+
+def _workflow(given: _Given) -> Any:
+    from victor.agent.coordinators.workflow_coordinator import WorkflowCoordinator
+    from victor.workflow.load import load
+    from victor.workflow.run import WorkflowRunner
+
+    return WorkflowCoordinator(loader=load, runner=WorkflowRunner())
+
+
+def _evaluation(given: _Given) -> Any:
+    from victor.agent.coordinators.evaluation_coordinator import EvaluationCoordinator
+    from victor.evaluation.load import load
+    from victor.evaluation.trial import TrialRunner
+
+    return EvaluationCoordinator(loader=load, runner=TrialRunner())
+
+
+_MAKERS: Mapping[str, Callable[[_Given], Any]] = {
+    "provider": _provider,
+    "mode": _mode,
+    "prompt": _prompt,
+    "context": _context,
+    "tool_selection": _tool_selection,
+    "chat": _chat,
+    "safety": _safety,
+    "checkpoint": _checkpoint,
+    "tool": _tool,
+    "session": _session,
+    "metrics": _metrics,
+    "analytics": _analytics,
+    "workflow": _workflow,
+    "evaluation": _evaluation,
+}

@@ -1,0 +1,62 @@
+"""Whole turns of a real orchestrator; only the model is scripted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from victor.agent.orchestrator import AgentOrchestrator
+from victor.config.settings import Settings
+from victor.messages import Effect
+from victor.protocols import IProvider
+from victor.testing import ScriptedProvider
+from victor.tools.decorator import tool
+
+New = Callable[..., AgentOrchestrator]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    (tmp_path / "hello.txt").write_text("hello\n")
+    return tmp_path
+
+
+@pytest.fixture
+def new(workspace: Path) -> New:
+    """Return a maker of orchestrators: of scripted replies, settings and other parts by name."""
+
+    def make(*replies: Any, provider: IProvider | None = None, **more: Any) -> AgentOrchestrator:
+        given = {name: more.pop(name) for name in tuple(more) if name in Settings.model_fields}
+        settings = Settings(**{"ephemeral": True, "approve": "always", **given})
+        more.setdefault("workspace", workspace)
+        return AgentOrchestrator(settings, provider or ScriptedProvider(*replies), "m", **more)
+
+    return make
+
+
+@tool(effect=Effect.READ_ONLY)
+async def look(at: str = "") -> str:
+    """Look at something.
+
+    Args:
+        at: What to look at.
+    """
+    return f"saw {at}"
+
+
+@tool(effect=Effect.EFFECTFUL)
+async def poke(at: str = "") -> str:
+    """Poke something.
+
+    Args:
+        at: What to poke.
+    """
+    return f"poked {at}"
+
+
+@pytest.fixture
+def tools() -> tuple[Any, ...]:
+    return (look, poke)
