@@ -33,6 +33,9 @@ class ClientPerLoop(Generic[ClientT]):
             asyncio.AbstractEventLoop, tuple[ClientT, AsyncGenerator[None, None]]
         ] = {}
 
+    def __len__(self) -> int:
+        return len(self._clients)
+
     async def get(self) -> ClientT:
         """Return the running loop's client. Raises what `make` raises."""
         loop = asyncio.get_running_loop()
