@@ -31,8 +31,9 @@ class HybridStrategy(TargetedStrategy):
         parts = steps.blocks(messages, count)
         if sum(part.tokens for part in parts) <= target:
             return Context(messages)
+        keep = steps.pinned(parts, target)
         if request.summarize is not None:
-            kept = most_relevant(parts, int(target * (1 - _FOR_SUMMARY)), count)
+            kept = most_relevant(parts, keep, int(target * (1 - _FOR_SUMMARY)), count)
             left_out = sum(part.tokens for i, part in enumerate(parts) if i not in kept)
             if left_out >= _WORTH_A_SUMMARY:
                 try:
@@ -40,4 +41,4 @@ class HybridStrategy(TargetedStrategy):
                     return Context(await summarized(parts, kept, request, whole=whole))
                 except (CompactionError, ProviderError):
                     pass  # A summary is the better note, but only a note.
-        return Context(steps.joined(parts, most_relevant(parts, target, count)))
+        return Context(steps.joined(parts, most_relevant(parts, keep, target, count)))

@@ -30,13 +30,14 @@ class SemanticStrategy(TargetedStrategy):
         parts = steps.blocks(context.messages, request.count)
         if sum(part.tokens for part in parts) <= request.target_tokens:
             return context
-        kept = most_relevant(parts, request.target_tokens, request.count)
+        keep = steps.pinned(parts, request.target_tokens)
+        kept = most_relevant(parts, keep, request.target_tokens, request.count)
         return Context(steps.joined(parts, kept))
 
 
-def most_relevant(parts: tuple[Block, ...], target: int, count: Count) -> set[int]:
-    """Return the indices of the blocks to keep so that they take about `target` tokens at most."""
-    kept = steps.pinned(parts, target)
+def most_relevant(parts: tuple[Block, ...], keep: set[int], target: int, count: Count) -> set[int]:
+    """Return the indices of the blocks that take `target` tokens at most, those of `keep` first."""
+    kept = set(keep)
     room = target - count(steps.LEFT_OUT) - sum(parts[index].tokens for index in kept)
     gap = count(steps.GAP)
     room = _keep_recent(parts, kept, room, int(target * _RECENT_STEPS))
