@@ -141,14 +141,14 @@ def _none_found(text: str, old: str, name: str) -> str:
     lines = _plain_ends(text).split("\n")
     said = f"old is not in {name}; nothing was changed."
     wanted = old.split("\n")
+    if not old.strip():
+        return f"{said} It holds only white space. Copy some words with it."
     if all(_NUMBERED.match(line) for line in wanted if line.strip()):
         return (
             f"{said} It starts with line numbers, which are not part of the file: leave them out."
         )
     blurred = [_blurred(line) for line in lines]
     window = [_blurred(line) for line in wanted if line.strip()]
-    if not window:
-        return f"{said} It holds only white space. Copy some words with it."
     start = _find(blurred, window)
     if start is not None:
         return (

@@ -160,10 +160,10 @@ class Write:
     def _write(self, path: str, content: str) -> ToolOutput:
         file = self.workspace.resolve(path)
         name = self.workspace.name(file)
-        if file.is_dir():
-            raise WorkspaceError(f"{name} is a folder.")
         data = encodable(content)
         existed = file.exists()
+        if existed and not file.is_file():
+            raise WorkspaceError(f"{name} is no regular file, so it is not written.")
         before = _before(file, name) if existed else ""
         replace_file(file, data, name)
         lines = content.count("\n") + (not content.endswith("\n") and bool(content))

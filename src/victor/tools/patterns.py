@@ -41,7 +41,8 @@ def _piece(text: str, position: int, depth: int) -> tuple[str, int, int]:
     if text.startswith("**/", position):
         return "(?:[^/]+/)*", position + 3, depth
     if text.startswith("**", position):
-        return ".*", position + 2, depth
+        alone = position + 2 == len(text) and text[position - 1 : position] in ("", "/")
+        return ".*" if alone else "[^/]*", position + 2, depth
     match text[position]:
         case "*":
             return "[^/]*", position + 1, depth

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import warnings
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -210,7 +211,10 @@ def _expression(arguments: JsonObject) -> re.Pattern[str]:
     if not pattern:
         raise ToolError("The pattern is empty.")
     try:
-        return re.compile(pattern, re.IGNORECASE if arguments.get("ignore_case") else 0)
+        with warnings.catch_warnings():
+            # What may mean something else in a later Python is nothing to tell the model.
+            warnings.simplefilter("ignore")
+            return re.compile(pattern, re.IGNORECASE if arguments.get("ignore_case") else 0)
     except (re.error, OverflowError, RecursionError) as error:
         raise ToolError(
             f"The pattern {pattern!r} is no valid regular expression: {error}."
