@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -70,6 +71,13 @@ def _loader() -> type[SafeLoader]:
                 )
             return super().compose_node(parent, index)
 
+    # As YAML 1.2 has it: `no`, `on` and 2025-01-13 are the words that they look like.
+    words = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in words]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Loader.add_implicit_resolver(words[0], re.compile("true|True|false|False"), list("tTfF"))
     Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
     return Loader
 
