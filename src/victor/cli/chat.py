@@ -46,8 +46,7 @@ def chat(
     from victor.cli.chat_session import ChatSession
     from victor.cli.prompt_text import message_of
 
-    stdin = click.get_binary_stream("stdin")
-    message = message_of(prompt, stdin, stdin_is_terminal=sys.stdin.isatty())
+    message = message_of(prompt, sys.stdin.buffer, stdin_is_terminal=sys.stdin.isatty())
     if message is None and (as_json or not sys.stdout.isatty()):
         raise click.UsageError("A conversation needs a terminal. Give a PROMPT, or pipe one in.")
     return ChatSession(options, resume=resume, as_json=as_json, plain=no_color).run(message)

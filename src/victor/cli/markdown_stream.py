@@ -30,9 +30,10 @@ class MarkdownStream:
     def feed(self, text: str) -> tuple[str, ...]:
         """Add `text` and return the blocks that became final, oldest first."""
         self._tail += text
-        if "\n" not in text or "\n" not in self._tail.strip("\n"):
+        if "\n" not in text:
             return ()
-        starts = self._starts()
+        # A line that has not ended may still become anything.
+        starts = [line for line, _ in self._blocks(self._tail[: self._tail.rindex("\n") + 1])]
         if len(starts) < 2:
             return ()
         lines = self._tail.splitlines(keepends=True)
@@ -51,16 +52,11 @@ class MarkdownStream:
 
         True of code and lists; not of paragraphs and tables, whose looks depend on their end.
         """
-        tokens = self._parse()
-        return bool(tokens) and tokens[-1] in _GROWING
+        blocks = self._blocks(self._tail)
+        return bool(blocks) and blocks[-1][1] in _GROWING
 
-    def _starts(self) -> list[int]:
-        return [line for line, _ in self._blocks()]
-
-    def _parse(self) -> list[str]:
-        return [kind for _, kind in self._blocks()]
-
-    def _blocks(self) -> list[tuple[int, str]]:
+    def _blocks(self, text: str) -> list[tuple[int, str]]:
+        """Return the first line and the kind of each top-level block of `text`."""
         if self._parser is None:
             from markdown_it import MarkdownIt
 
@@ -68,6 +64,6 @@ class MarkdownStream:
             self._parser = MarkdownIt().enable("table").disable("inline")
         return [
             (token.map[0], token.type)
-            for token in self._parser.parse(self._tail)
+            for token in self._parser.parse(text)
             if token.level == 0 and token.map is not None
         ]

@@ -6,8 +6,12 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from victor.protocols import ModelInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +62,25 @@ def _rows() -> Iterator[Row]:
 
 
 def _keyed(name: str, variable: str, *, needs_key: bool) -> Iterator[Row]:
+    from victor.providers.catalog import known_models
+
     if not needs_key:
-        yield Row(name, "", ready=False, detail="a server on this machine")
+        yield Row(name, "", ready=False, detail="a server on this machine, if one runs")
         return
     ready = bool(os.environ.get(variable))
     detail = f"key from {variable}" if ready else f"set {variable}"
-    known = _known_models(name)
+    known = known_models(name)
     if not known:
         yield Row(name, "", ready=ready, detail=detail)
-    for model in known:
-        yield Row(name, model, ready=ready, detail=detail)
+    for info in known:
+        yield Row(name, info.name, ready=ready, detail=f"{_figures(info)}{detail}")
 
 
-def _known_models(provider: str) -> tuple[str, ...]:
-    from victor.providers import catalog
-
-    listed = getattr(catalog, "known_models", None)
-    return tuple(listed(provider)) if listed is not None else ()
+def _figures(info: ModelInfo) -> str:
+    window = f"{info.context_window // 1000:,}k tokens, "
+    if info.input_price is None or info.output_price is None:
+        return window
+    return f"{window}{info.input_price:g}/{info.output_price:g} USD a million, "
 
 
 def _local() -> Iterator[Row]:

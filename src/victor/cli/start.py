@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from victor.errors import ConfigError, ModelMissing
 
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from victor.agent.orchestrator import AgentOrchestrator
     from victor.events import ReplyDelta
     from victor.messages import Request
-    from victor.protocols import IApprover, IProvider, ModelInfo
+    from victor.protocols import IApprover, IConfigProvider, IProvider, ModelInfo
     from victor.storage.sqlite import SqliteSessionStore
+
+_LOCAL_NAMES = {"1.5b": "qwen2.5-coder-1.5b", "0.5b": "qwen2.5-coder-0.5b"}
+"""What the setting `local_model` calls the models for short."""
 
 ReportProgress: TypeAlias = Callable[[str, int, int], None]
 """Told how far something long has come: (what, done, total), from any thread."""
@@ -81,7 +85,8 @@ def configuration(options: Options) -> ConfigCoordinator:
     settings = Settings(**options.given())
     sources = standard_sources(None, options.folder)
     given = SettingsConfigProvider(settings, origin="the command line")
-    return ConfigCoordinator((given, *sources), validate=validate)
+    providers = cast("tuple[IConfigProvider, ...]", (given, *sources))
+    return ConfigCoordinator(providers, validate=validate)
 
 
 class NoModel:
@@ -91,9 +96,10 @@ class NoModel:
 
     async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
         """Raise `ModelMissing`."""
-        if request is not None:
-            raise ModelMissing("This command asks no model.")
-        yield
+        none: tuple[ReplyDelta, ...] = ()
+        for delta in none:
+            yield delta
+        raise ModelMissing("This command asks no model.")
 
     def model_info(self, model: str) -> ModelInfo:
         """Return a guess."""
@@ -154,6 +160,7 @@ class Start:
             model,
             workspace=self._options.folder,
             approver=self._approver,
+            config_coordinator=configuration(self._options),
         )
         if resume is not None:
             await fresh.resume(resume)
@@ -200,16 +207,44 @@ def _progress_lines(what: str, done: int, total: int) -> None:
 def _choose(
     config: Mapping[str, Any], name: str | None, model: str | None, progress: ReportProgress
 ) -> Served:
-    from victor.providers.choose import choose_provider
+    from victor.providers.choose import choose_provider, create_provider
 
-    wanted = {**config, "provider": name, "model": model} if name else config
-    choice = choose_provider(wanted, progress=lambda now: progress(now.what, now.done, now.total))
-    describe = getattr(choice.provider, "describe", None)
-    return Served(choice.provider, choice.model, choice.reason, describe() if describe else "")
+    wanted = {**config, "provider": name, "model": model, "base_url": None} if name else config
+    choice = choose_provider(wanted, os.environ)
+    if choice.provider == "local":
+        return _local(config.get("local_model"), choice.model, choice.reason, progress)
+    provider = create_provider(
+        choice.provider,
+        # A key of the settings belongs to the provider of the settings, and to no other.
+        api_key=None if name else _revealed(config.get("api_key")),
+        base_url=choice.base_url,
+        timeout=config["model_call_timeout"],
+        max_retries=config["max_retries"],
+    )
+    return Served(provider, choice.model, choice.reason)
+
+
+def _local(setting: str | None, model: str, reason: str, progress: ReportProgress) -> Served:
+    from victor.providers.local import LocalProvider
+
+    named = model or (setting or "")
+    path = Path(named).expanduser() if named.endswith(".gguf") else None
+    provider = LocalProvider(
+        _LOCAL_NAMES.get(named.lower(), named) if named and path is None else None,
+        path=path,
+        progress=lambda now: progress(now.what, now.done, now.total),
+    )
+    return Served(provider, provider.model, reason, provider.describe())
+
+
+def _revealed(key: Any) -> str | None:
+    """Return a key that settings keep hidden."""
+    reveal = getattr(key, "get_secret_value", None)
+    return str(reveal() if reveal else key) if key else None
 
 
 def provider_names() -> tuple[str, ...]:
     """Return the names of the providers that come with Victor."""
-    from victor.providers.presets import PRESETS
+    from victor.providers.choose import PROVIDER_NAMES
 
-    return ("anthropic", *PRESETS, "local")
+    return PROVIDER_NAMES

@@ -44,7 +44,8 @@ def notice(event: Event) -> str:
         case happened.HistoryRepaired(source, repairs):
             return f"History repaired ({source}): {'; '.join(repairs)}"
         case happened.CoordinatorFailed():
-            return f"{event.coordinator}: {event.operation} failed, going on without: {event.error}"
+            outcome = "" if event.critical else ", going on without"
+            return f"{event.coordinator}: {event.operation} failed{outcome}: {event.error}"
         case happened.CoordinatorRecovered(coordinator):
             return f"{coordinator} works again."
         case happened.TurnEnded(response):
