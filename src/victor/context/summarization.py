@@ -43,9 +43,11 @@ _TAIL = 0.35
 """Share of the target that goes to the newest steps, word for word."""
 _SUMMARY = 0.25
 """Share of the target that the summary may take."""
-_CHARACTERS_PER_TOKEN = 3
-_RESULT_CHARACTERS = 1_200
-"""Characters of a tool result that the summarizer is shown."""
+_RECORD_CHARACTERS = 5
+"""Characters that the summarizer is shown for each token of the target. The target is less than
+half of the model's window, and three characters are a token, so they fit it."""
+_RESULT_CHARACTERS = (1_200, 400, 120)
+"""Characters of a call or result that the summarizer is shown: the first that lets all fit."""
 _PATH_ARGUMENTS = ("path", "file", "file_path", "filename")
 _FILES_LISTED = 40
 
@@ -87,8 +89,7 @@ async def summarized(
     left_out = [part for index, part in enumerate(whole or parts) if index not in kept]
     if not left_out:
         return steps.joined(parts, kept)
-    # The summarizer's own window is not known; the target is within the window of this model.
-    text = record(left_out, request.target_tokens * _CHARACTERS_PER_TOKEN)
+    text = record(left_out, request.target_tokens * _RECORD_CHARACTERS)
     answer = (await request.summarize(INSTRUCTIONS, text)).strip()
     if not answer:
         raise CompactionError("The model answered the request for a summary with nothing.")
@@ -98,13 +99,17 @@ async def summarized(
 
 
 def record(parts: Iterable[Block], characters: int) -> str:
-    """Return blocks as text of at most about `characters`; the middle goes first."""
-    lines = [
-        _line(message) for part in parts if part.kind is not Kind.NOTE for message in part.messages
-    ]
-    text = "\n\n".join(line for line in lines if line)
-    if len(text) <= characters:
-        return text
+    """Return blocks as text of at most about `characters`.
+
+    Where that is too little, calls and results are shortened first, then the middle is left out.
+    """
+    messages = [one for part in parts if part.kind is not Kind.NOTE for one in part.messages]
+    text = ""
+    for shown in _RESULT_CHARACTERS:
+        lines = (_line(message, shown) for message in messages)
+        text = "\n\n".join(line for line in lines if line)
+        if len(text) <= characters:
+            return text
     half = characters // 2
     return f"{text[:half]}\n\n[... the middle is missing ...]\n\n{text[-half:]}"
 
@@ -123,16 +128,16 @@ def _newest(parts: tuple[Block, ...], request: CompactionRequest) -> set[int]:
     return kept
 
 
-def _line(message: Message) -> str:
+def _line(message: Message, shown: int) -> str:
     said: list[str] = []
     for part in message.parts:
         match part:
             case Text(text):
                 said.append(text)
             case ToolCall(_, name, arguments):
-                said.append(f"called {name}({_short(str(dict(arguments)))})")
+                said.append(f"called {name}({_short(str(dict(arguments)), shown)})")
             case ToolResult(_, content, is_error):
-                said.append(f"{'error' if is_error else 'result'}: {_short(content)}")
+                said.append(f"{'error' if is_error else 'result'}: {_short(content, shown)}")
             case _:
                 pass
     if not said:
@@ -144,9 +149,9 @@ def _line(message: Message) -> str:
 _WHO = {Role.USER: "User", Role.ASSISTANT: "Assistant", Role.TOOL: "Tools"}
 
 
-def _short(text: str) -> str:
-    half = _RESULT_CHARACTERS // 2
-    return text if len(text) <= 2 * half else f"{text[:half]} [...] {text[-half:]}"
+def _short(text: str, shown: int) -> str:
+    half = shown // 2
+    return text if len(text) <= shown else f"{text[:half]} [...] {text[-half:]}"
 
 
 def _cut(text: str, room: int) -> str:
