@@ -6,6 +6,7 @@ loaded at first use; it then also turns the arguments into those types.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import re
@@ -78,9 +79,11 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     name = getattr(function, "__name__", type(function).__name__)
     summary, described = _docstring(function)
     try:
-        hints = get_type_hints(function, include_extras=True)
+        hints = get_type_hints(_annotated(function), include_extras=True)
     except NameError as error:
-        raise TypeError(f"The types of tool {name} cannot be resolved: {error}.") from error
+        raise TypeError(
+            f"The types of tool {name} cannot be resolved: {error}. Define them in the module."
+        ) from error
     environment = ""
     parameters: list[Parameter] = []
     for parameter in inspect.signature(function).parameters.values():
@@ -97,6 +100,13 @@ def signature_of(function: Callable[..., Any]) -> Signature:
         parameters.append(Parameter(parameter.name, kind, text, parameter.default))
     schema, convert = _schema_and_conversion(name, tuple(parameters))
     return Signature(summary, tuple(parameters), environment, schema, convert)
+
+
+def _annotated(function: Callable[..., Any]) -> Any:
+    """Return what holds the annotations of something that can be called."""
+    if isinstance(function, functools.partial):
+        return _annotated(function.func)
+    return function if inspect.isroutine(function) else type(function).__call__
 
 
 def _schema_and_conversion(

@@ -73,7 +73,7 @@ async def test_overlapping_occurrences_are_several(root: Path, run: Run) -> None
 
 async def test_the_list_of_occurrences_is_cut(root: Path, run: Run) -> None:
     (root / "a").write_text("x\n" * 30)
-    with pytest.raises(ToolError, match="at lines 1, 2, .*10 and more"):
+    with pytest.raises(ToolError, match=r"at lines 1, 2, .*10 and more"):
         await run("edit", path="a", old="x", new="y")
 
 

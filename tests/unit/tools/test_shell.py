@@ -204,6 +204,6 @@ async def test_a_program_left_quietly_is_told_with_how_to_stop_it(root: Path, ru
 
 async def test_many_programs_at_once_leave_no_descriptor_open(root: Path) -> None:
     await run_program(("/bin/true",), root, {}, 5)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     await asyncio.gather(*(run_program(("/bin/true",), root, {}, 5) for _ in range(10)))
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
