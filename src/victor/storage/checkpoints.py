@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import zlib
@@ -149,7 +148,9 @@ def _compressed(images: tuple[FileImage, ...]) -> dict[str, bytes]:
 
 
 def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    from hashlib import sha256
+
+    return sha256(content).hexdigest()
 
 
 def _replace_images(

@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
-import hashlib
 import os
 import re
-import secrets
 import stat
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -158,8 +154,10 @@ def _state(path: str) -> str | None:
             return f"link:{Path(path).readlink()}"
         if not stat.S_ISREG(mode):
             return None
+        from hashlib import file_digest
+
         with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return file_digest(file, "sha256").hexdigest()
     except (FileNotFoundError, NotADirectoryError):
         return ABSENT
     except OSError:
@@ -167,9 +165,11 @@ def _state(path: str) -> str | None:
 
 
 def _state_of(image: FileImage) -> str:
+    from hashlib import sha256
+
     if image.link:
         return f"link:{image.link}"
-    return ABSENT if image.content is None else hashlib.sha256(image.content).hexdigest()
+    return ABSENT if image.content is None else sha256(image.content).hexdigest()
 
 
 def _put(image: FileImage, path: Path, *, fresh: bool) -> None:
@@ -202,12 +202,11 @@ def _move_to_free_place(aside: Path, path: Path) -> None:
 
 def _written_aside(image: FileImage, folder: Path) -> Path:
     """Return a file beside the place, so that it can take the place in one move."""
+    aside = folder / f".victor-{os.urandom(8).hex()}"
     if image.link:
-        name = folder / f".victor-{secrets.token_hex(8)}"
-        name.symlink_to(image.link)
-        return name
-    descriptor, made = tempfile.mkstemp(prefix=".victor-", dir=folder)
-    aside = Path(made)
+        aside.symlink_to(image.link)
+        return aside
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(image.content or b"")
@@ -231,12 +230,14 @@ def _content(path: Path, state: str | None) -> bytes | None:
 
 
 def _unified(name: str, now: bytes | None, then: bytes | None) -> str:
+    from difflib import unified_diff
+
     before, after = _lines(now), _lines(then)
     if before is None or after is None:
         return f"Binary file {name} changes\n"
     source = "/dev/null" if now is None else f"a/{name}"
     target = "/dev/null" if then is None else f"b/{name}"
-    lines = difflib.unified_diff(before, after, source, target)
+    lines = unified_diff(before, after, source, target)
     ended = (
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )

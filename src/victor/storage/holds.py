@@ -5,7 +5,6 @@ The system drops a lock when its process ends, however it ends, so a hold is nev
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -22,11 +21,13 @@ class Holds:
 
     def take(self, session_id: str) -> None:
         """Hold the session, unless it is held already. Raises `SessionError` if another has it."""
+        from hashlib import sha256
+
         if session_id in self._held:
             return
         private_folder(self._folder)
         # Ids may come from outside and are no file names.
-        name = hashlib.sha256(session_id.encode(errors="surrogatepass")).hexdigest()[:32]
+        name = sha256(session_id.encode(errors="surrogatepass")).hexdigest()[:32]
         path = self._folder / f"{name}.lock"
         while (descriptor := self._locked(path, session_id)) is None:
             pass

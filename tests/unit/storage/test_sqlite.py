@@ -17,6 +17,7 @@ from victor.errors import CheckpointError, SessionError
 from victor.messages import user
 from victor.protocols import Checkpoint, FileImage, Record, SessionInfo
 from victor.storage import database as database_module
+from victor.storage import schema
 from victor.storage.checkpoints import SqliteCheckpointStore
 from victor.storage.schema import APPLICATION_ID, VERSION
 from victor.storage.sqlite import SqliteSessionStore
@@ -316,3 +317,65 @@ async def test_contents_are_kept_once_and_dropped_with_their_last_checkpoint(
     await store.delete("c2")
     assert blobs() == 0
     await store.aclose()
+
+
+async def test_a_migration_that_fails_leaves_the_database_as_it_was(
+    opened: Opened, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened()
+    await store.create(INFO)
+    await store.aclose()
+    broken = (*schema.MIGRATIONS, ("CREATE TABLE added (a)", "CREATE TABLE sessions (a)"))
+    monkeypatch.setattr(schema, "MIGRATIONS", broken)
+    monkeypatch.setattr(schema, "VERSION", len(broken))
+    with pytest.raises(SessionError, match="already exists"):
+        await opened().list()
+    monkeypatch.undo()
+    with connect(path) as connection:
+        assert (
+            connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'added'").fetchall() == []
+        )
+    assert len(await opened().list()) == 1
+
+
+async def test_an_earlier_schema_is_brought_up_with_its_sessions(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened()
+    await store.create(INFO)
+    await store.aclose()
+    later = (*schema.MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN tags TEXT DEFAULT ''",))
+    monkeypatch.setattr(schema, "MIGRATIONS", later)
+    monkeypatch.setattr(schema, "VERSION", len(later))
+    store = opened()
+    assert len(await store.list()) == 1
+    tags = "SELECT tags FROM sessions"
+    assert await store._database().read(lambda c: c.execute(tags).fetchall(), SessionError) == [
+        ("",)
+    ]
+
+
+def test_a_lock_file_that_is_unlinked_while_it_is_taken_is_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from victor.storage import holds
+
+    first, second = holds.Holds(tmp_path), holds.Holds(tmp_path)
+    first.take("s1")
+    status = os.fstat
+
+    def drop_first(descriptor: int) -> os.stat_result:
+        """The owner leaves between the second's open and its look at the file."""
+        monkeypatch.undo()
+        next(tmp_path.iterdir()).unlink()
+        return status(descriptor)
+
+    first.drop("s1")
+    monkeypatch.setattr(holds.os, "fstat", drop_first)
+    second.take("s1")
+    with pytest.raises(SessionError):
+        first.take("s1")
+    second.drop_all()
+    second.drop("s1")
+    first.take("s1")
+    first.drop_all()
