@@ -1,10 +1,43 @@
-"""What every test stands on: one event loop backend, and a home of its own."""
+"""What every test stands on: one event loop backend, and a home of its own.
+
+With `CI=true` a test that is skipped fails: there, everything real must be present.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+
+FINE_TO_SKIP = ("root may read everything", "only root", "not on this platform")
+"""Beginnings of the reasons that no single machine can do without."""
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _nothing_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _nothing_skipped((yield))
+
+
+def _nothing_skipped(report: Report) -> Report:
+    if not report.skipped or os.environ.get("CI") != "true" or hasattr(report, "wasxfail"):
+        return report
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if not reason.removeprefix("Skipped: ").startswith(FINE_TO_SKIP):
+        report.outcome = "failed"
+        report.longrepr = f"{reason}; nothing may be skipped with CI=true"
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +46,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(autouse=True)
-def home_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home_of_its_own(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Nothing of the person who runs the tests is read or written, and no key of theirs is used."""
     home: Path = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("VICTOR_HOME", str(home))

@@ -56,10 +56,10 @@ class Settings(BaseModel):
     model: str | None = None
     """The model's name, as the vendor spells it. None chooses the provider's default."""
 
-    fallback: str | None = Field(None, pattern=r"^[\w.-]+:.+$")
+    fallback: str | None = Field(default=None, pattern=r"^[\w.-]+:.+$")
     """The endpoint that takes over when the first one fails, as `provider:model`."""
 
-    base_url: str | None = Field(None, pattern=r"^https?://")
+    base_url: str | None = Field(default=None, pattern=r"^https?://")
     """Address of a server that speaks the provider's protocol, such as Ollama's or vLLM's."""
 
     api_key: SecretStr | None = None
@@ -81,41 +81,41 @@ class Settings(BaseModel):
     enable_task_hints: bool = True
     """Whether the system prompt gets a hint for the kind of task at hand."""
 
-    max_tool_iterations: int = Field(50, ge=1)
+    max_tool_iterations: int = Field(default=50, ge=1)
     """Model calls that one turn may make at most."""
 
-    tool_calling_timeout: float = Field(120.0, gt=0)
+    tool_calling_timeout: float = Field(default=120.0, gt=0)
     """Seconds that one tool call may take."""
 
-    tool_output_limit: int = Field(8_000, ge=100)
+    tool_output_limit: int = Field(default=8_000, ge=100)
     """Tokens of one tool result that the model is shown; the rest goes to a file."""
 
     tool_selection_strategy: str = "all"
     """How the tools to offer are chosen: `all`, `keyword`, `hybrid` or a registered one."""
 
-    max_tools: int = Field(40, ge=1)
+    max_tools: int = Field(default=40, ge=1)
     """Tools that are offered at most."""
 
-    max_output_tokens: int | None = Field(None, ge=1)
+    max_output_tokens: int | None = Field(default=None, ge=1)
     """Tokens of one reply at most. None takes the model's own limit."""
 
-    temperature: float | None = Field(None, ge=0, le=2)
+    temperature: float | None = Field(default=None, ge=0, le=2)
     """How freely the model chooses its words. None leaves it to the vendor."""
 
-    model_call_timeout: float = Field(600.0, gt=0)
+    model_call_timeout: float = Field(default=600.0, gt=0)
     """Seconds that one model call may take."""
 
-    max_retries: int = Field(2, ge=0)
+    max_retries: int = Field(default=2, ge=0)
     """How often a model call that failed in a way that may pass is made again."""
 
-    context_window: int | None = Field(None, ge=1_000)
+    context_window: int | None = Field(default=None, ge=1_000)
     """Tokens that the model can hold. None takes what is known of the model."""
 
     context_compaction_strategy: str = "hybrid"
     """How a context that grew too large is made smaller: `truncation`, `summarization`, `semantic`,
     `hybrid`, or `custom` and other names once registered."""
 
-    context_compaction_threshold: float = Field(0.8, gt=0, le=1)
+    context_compaction_threshold: float = Field(default=0.8, gt=0, le=1)
     """Share of the window from which the context is compacted; above 0, at most 1."""
 
     summary_model: str | None = None
@@ -131,7 +131,7 @@ class Settings(BaseModel):
     enable_analytics: bool = True
     """Whether usage is recorded, on this machine only unless an exporter sends it elsewhere."""
 
-    analytics_export_interval: float = Field(60.0, gt=0)
+    analytics_export_interval: float = Field(default=60.0, gt=0)
     """Seconds between exports."""
 
     analytics_file: str | None = None

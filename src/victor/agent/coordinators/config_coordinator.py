@@ -169,9 +169,8 @@ class ConfigCoordinator:
         if isinstance(error, ConfigError):
             raise error
         if error is not None:
-            raise ConfigError(
-                f"{name} failed: {type(error).__name__}: {_masked('', str(error))}"
-            ) from error
+            text = _masked("", str(error))
+            raise ConfigError(f"{name} failed: {type(error).__name__}: {text}") from error
         return _checked(name, task.result())
 
     def _adopt(self, layers: tuple[_Layer, ...]) -> Mapping[str, Any]:
@@ -214,9 +213,7 @@ def _ignore(task: asyncio.Task[Any]) -> None:
 def _checked(name: str, values: Any) -> Mapping[str, Any]:
     if isinstance(values, Mapping) and all(isinstance(key, str) for key in values):
         return values
-    raise ConfigError(
-        f"{name} returned {type(values).__name__}; a dictionary of settings is expected."
-    )
+    raise ConfigError(f"{name} returned {type(values).__name__}, but a dictionary is expected.")
 
 
 def _origin(provider: IConfigProvider, key: str) -> str:

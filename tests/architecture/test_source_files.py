@@ -1,0 +1,176 @@
+"""The shape of the code, read from its files."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+
+import victor.agent.coordinators
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "victor"
+
+FACADE = "agent/orchestrator.py"
+FORBIDDEN_WORDS = {"manager", "handler", "helper", "util", "service", "engine", "misc"}
+
+CATCHES_EXCEPTION = {
+    "agent/event_bus.py",
+    "agent/guard.py",
+    "agent/coordinators/analytics_coordinator.py",
+    "agent/coordinators/context_coordinator.py",
+    "agent/coordinators/prompt_coordinator.py",
+    "agent/coordinators/safety_coordinator.py",
+    "agent/coordinators/tool_coordinator.py",
+    "cli/app.py",
+    "plugins.py",
+}
+"""Where code of anybody's is called, and the last place before a person. Nowhere else."""
+
+CATCHES_EVERYTHING = {"agent/bounded.py", "tools/threads.py"}
+"""Where whatever is raised on one side is raised again on another."""
+
+
+@cache
+def files() -> dict[str, Path]:
+    """Every source file by its path below `src/victor`."""
+    return {path.relative_to(SOURCE).as_posix(): path for path in sorted(SOURCE.rglob("*.py"))}
+
+
+@cache
+def nodes() -> dict[type[ast.AST], list[tuple[str, ast.AST]]]:
+    """Every node of every file by its type, walked once."""
+    found: dict[type[ast.AST], list[tuple[str, ast.AST]]] = defaultdict(list)
+    for name, path in files().items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            found[type(node)].append((name, node))
+    return found
+
+
+def layers() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contract = project["tool"]["importlinter"]["contracts"][0]
+    return {module.strip() for layer in contract["layers"] for module in layer.split("|")}
+
+
+def test_no_file_has_more_than_400_lines() -> None:
+    lengths = {name: len(path.read_text("utf-8").splitlines()) for name, path in files().items()}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+def test_the_facade_has_at_most_300_lines() -> None:
+    assert len(files()[FACADE].read_text("utf-8").splitlines()) <= 300
+
+
+def test_every_module_with_a_function_postpones_its_annotations() -> None:
+    texts = {name: path.read_text("utf-8") for name, path in files().items()}
+    hurried = [
+        name
+        for name, text in texts.items()
+        if "def " in text and "from __future__ import annotations" not in text
+    ]
+    assert hurried == []
+
+
+def test_no_name_uses_a_word_that_says_nothing() -> None:
+    named = [(name, Path(name).stem) for name in files()]
+    for kind in (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
+        named += [(name, node.name) for name, node in nodes()[kind] if isinstance(node, kind)]
+    offenders = [
+        f"{name}: {word}"
+        for name, word in named
+        if FORBIDDEN_WORDS & {part.lower().rstrip("s") for part in _words(word)}
+    ]
+    assert offenders == []
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+
+
+def test_only_where_foreign_code_is_called_any_exception_is_caught() -> None:
+    offenders = []
+    for name, node in nodes()[ast.ExceptHandler]:
+        assert isinstance(node, ast.ExceptHandler)
+        caught = (
+            {n.id for n in ast.walk(node.type) if isinstance(n, ast.Name)} if node.type else {""}
+        )
+        broad = caught & {"", "BaseException"}
+        if broad and name not in CATCHES_EVERYTHING and not _raises_again(node):
+            offenders.append(f"{name}:{node.lineno} swallows everything")
+        if "Exception" in caught and name not in CATCHES_EXCEPTION:
+            offenders.append(f"{name}:{node.lineno} catches Exception")
+    assert offenders == []
+
+
+def _raises_again(node: ast.ExceptHandler) -> bool:
+    last = node.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
+def test_cancellation_is_caught_only_to_pass_it_on_or_with_a_reason() -> None:
+    offenders = []
+    for name, node in nodes()[ast.Call]:
+        assert isinstance(node, ast.Call)
+        suppresses = ast.unparse(node.func).endswith("suppress")
+        if suppresses and "CancelledError" in ast.unparse(node):
+            above = files()[name].read_text("utf-8").splitlines()[node.lineno - 2 : node.lineno]
+            if not any("#" in line for line in above):
+                offenders.append(f"{name}:{node.lineno}")
+    assert offenders == []
+
+
+def test_every_module_has_its_place_in_the_layers() -> None:
+    known = layers()
+    modules = {
+        f"victor.{entry.stem}"
+        for entry in SOURCE.iterdir()
+        if entry.suffix == ".py" or (entry / "__init__.py").exists()
+    }
+    agents = {f"victor.agent.{path.stem}" for path in (SOURCE / "agent").glob("*.py")}
+    agents |= {"victor.agent.coordinators"}
+    apart = {"victor.__init__", "victor.agent", "victor.agent.__init__"}
+    assert (modules | agents) - known - apart == set()
+
+
+def test_there_are_fifteen_coordinators_one_in_each_file() -> None:
+    folder = SOURCE / "agent" / "coordinators"
+    spelled = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    exported = victor.agent.coordinators.__all__
+    assert len(exported) == 15
+    assert {"_".join(_words(name)).lower() for name in exported} == spelled
+
+
+def test_coordinators_are_loaded_one_by_one() -> None:
+    for name in victor.agent.coordinators.__all__:
+        found = getattr(victor.agent.coordinators, name)
+        assert found.__name__ == name
+        assert found.__module__.startswith("victor.agent.coordinators.")
+    assert dir(victor.agent.coordinators) == sorted(victor.agent.coordinators.__all__)
+    assert not hasattr(victor.agent.coordinators, "ChaosCoordinator")
+
+
+def test_unit_tests_lie_where_their_source_lies() -> None:
+    unit = ROOT / "tests" / "unit"
+    folders = {path.parent.relative_to(unit).as_posix() for path in unit.rglob("test_*.py")}
+    missing = {folder for folder in folders if not (SOURCE / folder).is_dir()}
+    assert missing == set()
+
+
+def test_tests_are_no_packages_and_no_two_share_a_name() -> None:
+    tests = [path for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    names = [path.name for path in tests]
+    assert "__init__.py" not in names
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+def test_every_module_says_what_is_in_it() -> None:
+    silent = [
+        name
+        for name, node in nodes()[ast.Module]
+        if isinstance(node, ast.Module) and node.body and not ast.get_docstring(node)
+    ]
+    assert silent == []
