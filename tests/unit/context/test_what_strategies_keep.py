@@ -221,7 +221,8 @@ async def test_without_a_model_to_ask_there_is_no_summary() -> None:
 
 def test_what_the_summarizer_reads_is_bounded_and_has_no_reasoning() -> None:
     thought = Message(Role.ASSISTANT, (Thinking("secretly", "", ""), *assistant("aloud").parts))
-    parts = steps.blocks((thought, *read("a.py", LONG * 9), user("?" * 900)), tokens.of_message)
+    messages = (thought, *read("a.py", LONG * 9), user("?" * 9_000))
+    parts = steps.blocks(messages, tokens.of_message)
 
     text = record(parts, 2_000)
 
@@ -229,6 +230,7 @@ def test_what_the_summarizer_reads_is_bounded_and_has_no_reasoning() -> None:
     assert "Assistant: aloud" in text
     assert len(text) < 2_100
     assert "middle is missing" in text
+    assert LONG[:200] not in text
 
 
 async def test_hybrid_is_content_with_elided_results_where_they_are_enough() -> None:
@@ -249,9 +251,8 @@ async def test_hybrid_sums_up_what_is_neither_elided_nor_relevant_from_the_whole
         asked.append(text)
         return "## Goal\n- paint"
 
-    secret = "needle " + LONG[:900]
     chat = tuple(m for n in range(40) for m in talk(f"Next {n}", f"Painted the fence {n}. " * 12))
-    messages = (user("Paint."), *read("a.py", f"{LONG[:300]}{secret}"), *chat)
+    messages = (user("Paint."), *read("a.py", f"{LONG[:1_200]} needle"), *chat)
 
     left = await compacted("hybrid", messages, 1_200, summarize)
 
