@@ -73,21 +73,19 @@ def assemble(
     coordinators: dict[str, Any] = {"config": config_coordinator}
     for name in COORDINATORS[1:]:
         coordinators[name] = _make(name, replaced.get(name), _MAKERS[name], given)
-    turn_loop = TurnLoop(_stages(coordinators, config), bus)
+    parts = Parts(coordinators, bus, TurnLoop(_stages(coordinators, config), bus))
     _observe(coordinators, config, bus)
-    configure(coordinators, turn_loop, config, bus)
-    return Parts(coordinators, bus, turn_loop)
+    configure(parts, config)
+    return parts
 
 
-def configure(
-    coordinators: Mapping[str, Any], turn_loop: TurnLoop, config: Mapping[str, Any], bus: EventBus
-) -> None:
+def configure(parts: Parts, config: Mapping[str, Any]) -> None:
     """Let every part adopt the settings. Raises `ConfigError` or `CoordinatorError`."""
-    for name, coordinator in coordinators.items():
+    for name, coordinator in parts.coordinators.items():
         adopt = getattr(coordinator, "configure", None)
         if adopt is not None and name != "config":
-            bus.guard.require(name, "configure", partial(adopt, config))
-    turn_loop.configure(config)
+            parts.bus.guard.require(name, "configure", partial(adopt, config))
+    parts.turn_loop.configure(config)
 
 
 def _stages(coordinators: Mapping[str, Any], config: Mapping[str, Any]) -> Stages:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from victor.agent.assembly import assemble, configure
+from victor.agent.assembly import assemble
+from victor.agent.conversation import Conversation
 from victor.agent.coordinator_access import CoordinatorAccess, Coordinators, named
 from victor.agent.guard import Health, State
-from victor.agent.turn import Turn
 from victor.agent.turn_stream import stream_turn
 from victor.errors import SessionError, TurnInProgress, VictorError, WrongEventLoop
-from victor.events import Event, ModeChanged, ProviderSwitched, SessionStarted, TextDelta
-from victor.messages import Context, JsonObject, Message, Response, ToolCall, ToolResult
+from victor.events import Event, ModeChanged, ProviderSwitched, TextDelta
+from victor.messages import JsonObject, Message, Response, ToolCall, ToolResult
 from victor.protocols import (
     Endpoint,
     IApprover,
@@ -65,9 +64,9 @@ class AgentOrchestrator(CoordinatorAccess):
 
         Raises `ConfigError` for settings that cannot hold, such as an unknown strategy.
         """
-        self.session_id = session_id or os.urandom(8).hex()
         self.workspace = Path(workspace or Path.cwd()).resolve()
         self.prompt_context: dict[str, Any] = {}
+        """What every turn tells the prompt's contributors."""
         self._settings = settings
         self._tools = tools
         parts = assemble(
@@ -76,22 +75,25 @@ class AgentOrchestrator(CoordinatorAccess):
         self._coordinators = parts.coordinators
         self._bus = parts.bus
         self._turns = parts.turn_loop
+        self._conversation = Conversation(parts, self.workspace, session_id or os.urandom(8).hex())
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running = False
-        self._begun = False
-        self._resumed = False
         self._closed = False
-        self._turn_count = 0
+
+    @property
+    def session_id(self) -> str:
+        """The id that the conversation is recorded under."""
+        return self._conversation.session_id
 
     @property
     def current(self) -> Endpoint:
         """The provider and model that the next model call goes to."""
-        return self.provider_coordinator.current
+        return self._conversation.endpoint()
 
     @property
     def mode(self) -> Mode:
         """What the agent may do now."""
-        return self.mode_coordinator.current
+        return self._conversation.mode()
 
     async def chat(self, text: str, *, prompt_context: Mapping[str, Any] | None = None) -> Response:
         """Run one turn and return its response.
@@ -103,8 +105,9 @@ class AgentOrchestrator(CoordinatorAccess):
         self._enter()
         self._running = True
         try:
-            await self._begin()
-            return await self._turns.run(self._turn(text, prompt_context))
+            await self._conversation.begin()
+            told = {**self.prompt_context, **(prompt_context or {})}
+            return await self._turns.run(self._conversation.turn(text, told))
         finally:
             self._running = False
 
@@ -156,22 +159,7 @@ class AgentOrchestrator(CoordinatorAccess):
         Raises `SessionNotFound`, or `SessionError` where this orchestrator has had a turn already.
         """
         self._enter()
-        if self._begun:
-            raise SessionError(
-                "A conversation has begun here.", hint="Resume before the first turn."
-            )
-        session = self.session_coordinator
-        if session_id == "last":
-            session_id = await session.latest(str(self.workspace))
-        await session.open(session_id)
-        records = await session.load(session_id)
-        context = Context(session.messages(records))
-        self.context_coordinator.replace(context, source="resume", emit=self._bus.publish)
-        self.session_id = session_id
-        self._resumed = True
-        self._turns.forget_mode()
-        self._turn_count = sum(record.kind == "user" for record in records)
-        return self.context_coordinator.get_context().messages
+        return await self._conversation.resume(session_id)
 
     async def sessions(self, limit: int = 50) -> tuple[SessionInfo, ...]:
         """Return the workspace's recorded sessions, the last used first."""
@@ -224,15 +212,12 @@ class AgentOrchestrator(CoordinatorAccess):
         self._bus.add(name or type(observer).__name__, observer)
 
     async def reload_config(self) -> None:
-        """Ask every source of configuration again; a failing one leaves all as it was."""
+        """Ask every source of configuration again; a failing one leaves all as it was.
+
+        Raises `ConfigError` or `CoordinatorError`.
+        """
         self._enter()
-        before = self.config_coordinator.get_config()
-        config = await self._load_config()
-        try:
-            configure(self._coordinators, self._turns, config, self._bus)
-        except VictorError:
-            configure(self._coordinators, self._turns, before, self._bus)
-            raise
+        await self._conversation.reload_config()
 
     def health(self) -> dict[str, Health]:
         """Return how each coordinator is doing, by name."""
@@ -254,9 +239,8 @@ class AgentOrchestrator(CoordinatorAccess):
             shut = getattr(coordinator, "aclose", None)
             if shut is not None and guard.health()[name].state is not State.DISABLED:
                 await guard.optional(name, "aclose", shut, None)
-        await guard.critical(
-            "session", "close", self.session_coordinator.close, error=_session_error
-        )
+        close = self.session_coordinator.close
+        await guard.critical("session", "close", close, error=SessionError)
 
     async def __aenter__(self) -> Self:
         return self
@@ -276,54 +260,10 @@ class AgentOrchestrator(CoordinatorAccess):
         if self._running:
             raise TurnInProgress("A turn is running on this orchestrator.")
 
-    async def _begin(self) -> None:
-        """Load the configuration and open the session, before the first turn."""
-        if self._begun:
-            return
-        configure(self._coordinators, self._turns, await self._load_config(), self._bus)
-        endpoint, now = self.current, time.time()
-        info = SessionInfo(
-            self.session_id,
-            "",
-            str(self.workspace),
-            endpoint.provider.name,
-            endpoint.model,
-            now,
-            now,
-        )
-        start = self.session_coordinator.start
-        await self._bus.guard.critical("session", "start", lambda: start(info))
-        self._begun = True
-        self._bus.publish(SessionStarted(self.session_id, self._resumed))
-
-    async def _load_config(self) -> Mapping[str, Any]:
-        load = self.config_coordinator.load
-        return await self._bus.guard.critical(
-            "config",
-            "load",
-            lambda: load(self.session_id),
-            fits=lambda value: isinstance(value, Mapping),
-        )
-
-    def _turn(self, text: str, prompt_context: Mapping[str, Any] | None) -> Turn:
-        self._turn_count += 1
-        endpoint = self.current
-        facts = {
-            "session_id": self.session_id,
-            "workspace": str(self.workspace),
-            "provider": endpoint.provider.name,
-            "model": endpoint.model,
-            "mode": str(self.mode),
-            "task": text,
-            **self.prompt_context,
-            **(prompt_context or {}),
-        }
-        return Turn(self.session_id, f"{self.session_id}-{self._turn_count}", text, facts)
-
     async def _run_tool(self, name: str, arguments: JsonObject) -> ToolResult:
-        await self._begin()
+        await self._conversation.begin()
         call = ToolCall(f"workflow_{os.urandom(6).hex()}", name, arguments)
-        return await self._turns.run_tool(self._turn("", None), call)
+        return await self._turns.run_tool(self._conversation.turn("", self.prompt_context), call)
 
     @asynccontextmanager
     async def _new_chat(self, workspace: Path) -> AsyncIterator[RunTurn]:
@@ -334,7 +274,3 @@ class AgentOrchestrator(CoordinatorAccess):
             settings, provider, model, tools=self._tools, workspace=workspace
         ) as fresh:
             yield fresh.chat
-
-
-def _session_error(text: str) -> SessionError:
-    return SessionError(f"The session could not be closed: {text}")

@@ -1,0 +1,134 @@
+"""One conversation: its session, whether it has begun, and the turns it has had."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from victor.agent.assembly import Parts, configure
+from victor.agent.turn import Turn
+from victor.errors import SessionError, VictorError
+from victor.events import SessionStarted
+from victor.messages import Context, Message
+from victor.protocols import Endpoint, Mode, SessionInfo
+
+
+class Conversation:
+    """Opens the session before the first turn, or goes on with a recorded one."""
+
+    def __init__(self, parts: Parts, workspace: Path, session_id: str) -> None:
+        self.session_id = session_id
+        self._workspace = workspace
+        self._parts = parts
+        self._guard = parts.bus.guard
+        self._begun = False
+        self._resumed = False
+        self._turns = 0
+
+    def endpoint(self) -> Endpoint:
+        """Return where the next model call goes. Raises `CoordinatorError`."""
+        provider = self._parts.coordinators["provider"]
+        return self._guard.require(
+            "provider",
+            "current",
+            lambda: provider.current,
+            fits=lambda value: isinstance(value, Endpoint),
+        )
+
+    def mode(self) -> Mode:
+        """Return what the agent may do now; the least, where that cannot be told."""
+        mode = self._parts.coordinators["mode"]
+        return self._guard.read(
+            "mode",
+            "current",
+            lambda: mode.current,
+            Mode.PLAN,
+            fits=lambda value: isinstance(value, Mode),
+        )
+
+    async def begin(self) -> None:
+        """Load the configuration and open the session; after the first time, do nothing.
+
+        Raises `ConfigError`, `SessionError` or `CoordinatorError`.
+        """
+        if self._begun:
+            return
+        parts = self._parts
+        configure(parts, await self._load_config())
+        endpoint, now = self.endpoint(), time.time()
+        info = SessionInfo(
+            id=self.session_id,
+            title="",
+            workspace=str(self._workspace),
+            provider=endpoint.provider.name,
+            model=endpoint.model,
+            created=now,
+            updated=now,
+        )
+        start = parts.coordinators["session"].start
+        await self._guard.critical("session", "start", lambda: start(info))
+        self._begun = True
+        parts.bus.publish(SessionStarted(self.session_id, self._resumed))
+
+    async def reload_config(self) -> None:
+        """Adopt what the sources of configuration say now, or leave all as it was and raise.
+
+        Raises `ConfigError` or `CoordinatorError`.
+        """
+        before = self._parts.coordinators["config"].get_config()
+        config = await self._load_config()
+        try:
+            configure(self._parts, config)
+        except VictorError:
+            configure(self._parts, before)
+            raise
+
+    async def resume(self, session_id: str) -> tuple[Message, ...]:
+        """Go on with a recorded session (`last`: the workspace's latest); return its messages.
+
+        Raises `SessionNotFound`, or `SessionError` where a turn was had already.
+        """
+        if self._begun:
+            raise SessionError(
+                "A conversation has begun here.", hint="Resume before the first turn."
+            )
+        session = self._parts.coordinators["session"]
+        context = self._parts.coordinators["context"]
+        if session_id == "last":
+            session_id = await session.latest(str(self._workspace))
+        await session.open(session_id)
+        records = await session.load(session_id)
+        restored = Context(session.messages(records))
+        context.replace(restored, source="resume", emit=self._parts.bus.publish)
+        self._parts.turn_loop.forget_mode()
+        self.session_id = session_id
+        self._resumed = True
+        self._turns = sum(record.kind == "user" for record in records)
+        messages: tuple[Message, ...] = context.get_context().messages
+        return messages
+
+    def turn(self, text: str, told: Mapping[str, Any]) -> Turn:
+        """Return the next turn; `told` is what the caller tells the prompt's contributors."""
+        self._turns += 1
+        endpoint = self.endpoint()
+        facts = {
+            "session_id": self.session_id,
+            "workspace": str(self._workspace),
+            "provider": endpoint.provider.name,
+            "model": endpoint.model,
+            "mode": str(self.mode()),
+            "task": text,
+            **told,
+        }
+        return Turn(self.session_id, f"{self.session_id}-{self._turns}", text, facts)
+
+    async def _load_config(self) -> Mapping[str, Any]:
+        load = self._parts.coordinators["config"].load
+        return await self._guard.critical(
+            "config",
+            "load",
+            lambda: load(self.session_id),
+            fits=lambda value: isinstance(value, Mapping),
+        )
