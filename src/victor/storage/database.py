@@ -35,12 +35,14 @@ Work: TypeAlias = "Callable[[sqlite3.Connection], T]"
 
 _EXIT_SECONDS = 10.0
 
+_WRITABLE = "Make the file and its folder writable, or set VICTOR_HOME to another."
+_BUSY = "Another process is writing to it for long: end that process, then try again."
 _REMEDIES: dict[str, str] = {
-    "SQLITE_BUSY": "Another process is writing to it for long: end that process, then try again.",
-    "SQLITE_LOCKED": "Another process is writing to it for long: end that process, then try again.",
+    "SQLITE_BUSY": _BUSY,
+    "SQLITE_LOCKED": _BUSY,
     "SQLITE_FULL": "Free some space on that disk, then try again.",
-    "SQLITE_READONLY": "Make the file and its folder writable, or set VICTOR_HOME to another.",
-    "SQLITE_CANTOPEN": "Make the file and its folder writable, or set VICTOR_HOME to another.",
+    "SQLITE_READONLY": _WRITABLE,
+    "SQLITE_CANTOPEN": _WRITABLE,
     "SQLITE_CORRUPT": "Move the file away to start over; `sqlite3 FILE .recover` may save much.",
     "SQLITE_NOTADB": "Move the file away to start over, or set VICTOR_HOME to another folder.",
     "SQLITE_IOERR": "Check the disk: the system could not read or write the file.",
@@ -221,9 +223,8 @@ class Database:
             code = next((known for known in _REMEDIES if name.startswith(known)), "")
             if code in _UNUSABLE:
                 self._close()
-            raise _Failed(
-                f"{self.path}: {error}.", _REMEDIES.get(code, ""), waited=code in _WAITED
-            ) from error
+            remedy = _REMEDIES.get(code, _WRITABLE if isinstance(error, PermissionError) else "")
+            raise _Failed(f"{self.path}: {error}.", remedy, waited=code in _WAITED) from error
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -5,6 +5,7 @@ The system drops a lock when its process ends, however it ends, so a hold is nev
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -31,9 +32,11 @@ class Holds:
         path = self._folder / f"{name}.lock"
         while (descriptor := self._locked(path, session_id)) is None:
             pass
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
         self._held[session_id] = (descriptor, path)
+        # Who holds it is only told to people; the lock holds on a full disk as well.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
 
     def drop(self, session_id: str) -> None:
         """Give the session up; one that is not held is no error."""
