@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PREFIX = "VICTOR_"
 """What the environment variables of settings begin with."""
 
-NOT_SETTINGS = frozenset({"VICTOR_HOME", "VICTOR_DEBUG", "VICTOR_MODELS_DIR"})
+NOT_SETTINGS = frozenset({"VICTOR_CALL_ID", "VICTOR_DEBUG", "VICTOR_HOME", "VICTOR_MODELS_DIR"})
 """Variables with the prefix that are read elsewhere and set no setting."""
 
 USER_FILE, PROFILE, PROJECT, ENVIRONMENT, CODE = 20, 30, 40, 50, 80

@@ -39,9 +39,13 @@ class Trust:
             return None
         return data if self._read().get(_name(folder)) == _digest(data) else None
 
-    def trust(self, folder: Path) -> None:
-        """Trust what the folder's configuration file says now. Raises `ConfigError`."""
-        data = read_bytes(folder / PROJECT_FILE)
+    def trust(self, folder: Path, content: bytes | None = None) -> None:
+        """Trust this content of the folder's configuration file, by default what it says now.
+
+        Give the content that a person was shown, so that no other can take its place meanwhile.
+        Raises `ConfigError`.
+        """
+        data = read_bytes(folder / PROJECT_FILE) if content is None else content
         if data is None:
             raise ConfigError(f"There is nothing to trust: {folder / PROJECT_FILE} does not exist.")
         self._write(self._read() | {_name(folder): _digest(data)})

@@ -64,6 +64,15 @@ def test_a_link_to_a_trusted_folder_is_that_folder(
     assert trust.trusted(tmp_path / "link") is not None
 
 
+def test_what_a_person_was_shown_is_trusted_and_not_what_came_after(
+    trust: Trust, project: Path
+) -> None:
+    trust.trust(project, b"something else")
+    assert trust.trusted(project) is None
+    (project / PROJECT_FILE).write_bytes(b"something else")
+    assert trust.trusted(project) == b"something else"
+
+
 def test_trust_can_be_taken_back(trust: Trust, project: Path) -> None:
     trust.trust(project)
     trust.forget(project)
