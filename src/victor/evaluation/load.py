@@ -100,9 +100,10 @@ def _folder(folder: Path, fields: _Fields) -> Path:
 
 def _check(raw: Any, path: Path, where: str) -> Check:
     fields = _Fields(raw, f"{where}, a check")
-    match next((kind for kind in _KINDS if kind in fields.raw), ""):
-        case "":
-            fields.refuse(f"must have one of {', '.join(_KINDS)}")
+    kind = next((kind for kind in _KINDS if kind in fields.raw), "")
+    if not kind:
+        fields.refuse(f"must have one of {', '.join(_KINDS)}")
+    match kind:
         case "command":
             fields.only("command", "timeout")
             return CommandCheck(fields.command(), fields.number("timeout", 60.0))
@@ -112,7 +113,7 @@ def _check(raw: Any, path: Path, where: str) -> Check:
             return FunctionCheck(fields.function(), limit, path.parent.resolve())
         case "file":
             return _file(fields)
-        case kind:
+        case _:
             fields.only(kind)
             return RegexCheck(fields.pattern(kind), absent=kind == "not_regex")
 

@@ -38,7 +38,7 @@ async def score(check: Check, outcome: Outcome) -> str:
         case RegexCheck():
             found = re.search(check.pattern, outcome.answer, re.MULTILINE) is not None
             said = "contains" if found else "does not contain"
-            return "" if found is not check.absent else f"the answer {said} {check.pattern!r}"
+            return "" if found is not check.absent else f"the answer {said} `{check.pattern}`"
         case FileCheck():
             return await asyncio.to_thread(_file, check, outcome.workspace)
         case FunctionCheck():
@@ -73,7 +73,7 @@ def _file(check: FileCheck, workspace: Path) -> str:
     if check.contains not in text:
         return f"{check.path} does not contain {check.contains!r:.200}"
     if check.regex and not re.search(check.regex, text, re.MULTILINE):
-        return f"{check.path} does not match {check.regex!r}"
+        return f"{check.path} does not match `{check.regex}`"
     if check.equals is not None and text != check.equals:
         return f"{check.path} is not as expected"
     return ""

@@ -26,7 +26,8 @@ def wilson(passed: float, tried: float) -> Interval:
     centre = (rate + square / (2 * tried)) / (1 + square / tried)
     spread = rate * (1 - rate) / tried + square / (4 * tried * tried)
     half = _Z * math.sqrt(spread) / (1 + square / tried)
-    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+    # The rate lies in it whatever is lost in rounding.
+    return Interval(max(0.0, min(centre - half, rate)), min(1.0, max(centre + half, rate)))
 
 
 def effective_tries(groups: Sequence[Sequence[bool]]) -> float:
