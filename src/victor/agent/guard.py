@@ -260,6 +260,8 @@ class Guard:
     def recovered(self, name: str) -> None:
         """Note that a part works again; published where it had been left alone."""
         part = self._part(name)
+        if part.state is State.DISABLED:
+            return
         was_open = part.state is State.OPEN
         part.enter(State.OK)
         part.recent.clear()

@@ -212,3 +212,9 @@ def test_requiring_refuses_failure_and_garbage(guard: Guard) -> None:
         guard.require("context", "append", refuse)
     with pytest.raises(CoordinatorError, match="returned int"):
         guard.require("context", "append", lambda: 1, fits=lambda value: value == 2)
+
+
+def test_a_disabled_part_stays_disabled(guard: Guard) -> None:
+    guard.register("metrics", State.DISABLED)
+    guard.require("metrics", "configure", lambda: None)
+    assert guard.health()["metrics"].state is State.DISABLED
