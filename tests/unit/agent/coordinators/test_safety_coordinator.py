@@ -1,0 +1,389 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from victor.agent.coordinators.safety_coordinator import (
+    QUESTION_CHARACTERS,
+    SafetyCoordinator,
+    visible,
+)
+from victor.errors import ConfigError
+from victor.messages import Effect, ToolCall
+from victor.protocols import (
+    Access,
+    Allow,
+    Approval,
+    Ask,
+    CallReview,
+    CommandFacts,
+    Deny,
+    Mode,
+    Verdict,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+class Person:
+    """Answers as told, and keeps the questions."""
+
+    def __init__(self, *answers: Any) -> None:
+        self._answers = list(answers)
+        self.questions: list[str] = []
+
+    async def approve(self, call: ToolCall, question: str) -> bool | Approval:
+        self.questions.append(question)
+        answer = self._answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer  # type: ignore[no-any-return]
+
+
+def facts(command: str) -> CommandFacts:
+    """Stand in for the analysis of commands: `;` joins, `ls` is harmless."""
+    plain = ";" not in command
+    parts = tuple(part.strip() for part in command.split(";"))
+    return CommandFacts(
+        (command, *parts), plain=plain, harmless=plain and parts[0].startswith("ls")
+    )
+
+
+def reads(path: str = "a.py", name: str = "read") -> CallReview:
+    return CallReview(ToolCall("r", name, {"path": path}), Effect.READ_ONLY, access=Access((path,)))
+
+
+def writes(path: str = "a.py", name: str = "write") -> CallReview:
+    call = ToolCall("w", name, {"path": path})
+    return CallReview(call, Effect.IDEMPOTENT, access=Access((path,)))
+
+
+def runs(command: str) -> CallReview:
+    call = ToolCall("s", "shell", {"command": command})
+    return CallReview(call, Effect.EFFECTFUL, undoable=False, access=Access(command=command))
+
+
+def custom(name: str = "send", **arguments: Any) -> CallReview:
+    return CallReview(ToolCall("x", name, arguments), Effect.EFFECTFUL)
+
+
+async def verdict(
+    safety: SafetyCoordinator, review: CallReview, mode: Mode = Mode.BUILD
+) -> Verdict:
+    (decided,) = await safety.review((review,), mode)
+    return decided
+
+
+def rules(**permissions: tuple[str, ...]) -> SafetyCoordinator:
+    return SafetyCoordinator(permissions, Person(), analyze=facts)
+
+
+@pytest.mark.parametrize("mode", [Mode.PLAN, Mode.EXPLORE])
+@pytest.mark.parametrize("review", [writes(), runs("ls"), custom()])
+async def test_no_rule_and_no_setting_changes_anything_in_a_mode_that_reads(
+    mode: Mode, review: CallReview
+) -> None:
+    safety = SafetyCoordinator(
+        {"allow": ("*",)}, Person(), analyze=facts, trusted=("send", "write")
+    )
+    safety.configure({"approve": "always"})
+    assert await verdict(safety, review, mode) == Deny(
+        f"{review.call.name} changes things, and the mode is {mode}"
+    )
+    assert isinstance(await verdict(safety, reads(), mode), Allow)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_an_unknown_tool_is_denied_in_every_mode(mode: Mode) -> None:
+    review = CallReview(ToolCall("x", "nope", {}), Effect.READ_ONLY, known=False)
+    assert await verdict(SafetyCoordinator({"allow": ("*",)}), review, mode) == Deny(
+        "there is no such tool"
+    )
+
+
+async def test_an_effect_that_nobody_knows_is_taken_for_the_worst() -> None:
+    review = CallReview(ToolCall("x", "t", {}), "harmless", access=Access())  # type: ignore[arg-type]
+    assert isinstance(await verdict(SafetyCoordinator(), review, Mode.PLAN), Deny)
+    assert isinstance(await verdict(SafetyCoordinator(), review), Deny)
+
+
+async def test_without_rules_reading_is_allowed_and_the_rest_is_asked() -> None:
+    safety = SafetyCoordinator(approver=Person(), analyze=facts)
+    assert await verdict(safety, reads()) == Allow("it only reads")
+    assert await verdict(safety, runs("ls -l")) == Allow("a command that only reads")
+    assert await verdict(safety, writes()) == Ask("Let write change a.py?", "it changes things")
+    assert await verdict(safety, runs("make; ls")) == Ask(
+        "Run this command?\nmake; ls\nIt cannot be undone.", "it runs a command"
+    )
+    assert isinstance(await verdict(safety, custom(to="you")), Ask)
+
+
+async def test_verdicts_come_in_the_order_of_the_calls() -> None:
+    safety = SafetyCoordinator(analyze=facts)
+    decided = await safety.review((writes(), reads(), runs("ls")), Mode.BUILD)
+    assert [type(one) for one in decided] == [Deny, Allow, Allow]
+
+
+async def test_without_a_person_to_ask_what_needs_one_is_denied_with_the_way_out() -> None:
+    decided = await verdict(SafetyCoordinator(), writes())
+    assert decided == Deny(
+        "it changes things, and there is nobody to ask."
+        " A rule in the setting permissions can allow it beforehand."
+    )
+
+
+async def test_without_an_analysis_no_command_counts_as_harmless() -> None:
+    assert isinstance(await verdict(SafetyCoordinator(approver=Person()), runs("ls")), Ask)
+    safety = SafetyCoordinator({"allow": ("shell(ls *)",)}, Person())
+    assert isinstance(await verdict(safety, runs("ls -l")), Ask)
+
+
+async def test_tools_that_the_application_handed_over_run() -> None:
+    safety = SafetyCoordinator({"deny": ("drop",)}, trusted=("send", "drop"))
+    assert await verdict(safety, custom()) == Allow("the application's own tool")
+    assert await verdict(safety, custom("drop")) == Deny("rule deny drop")
+    assert isinstance(await verdict(safety, custom("other")), Deny)
+
+
+@pytest.mark.parametrize(
+    ("rule", "review", "decides"),
+    [
+        ("write", writes(), True),
+        ("wri?e", writes(), True),
+        ("*", writes(), True),
+        ("writ", writes(), False),
+        ("write(a.py)", writes("a.py"), True),
+        ("write(./a.py)", writes("a.py"), True),
+        ("write(*.py)", writes("src/a.py"), False),
+        ("write(src/*)", writes("src/deep/a.py"), False),
+        ("write(src/**)", writes("src/deep/a.py"), True),
+        ("write(**/*.py)", writes("a.py"), True),
+        ("write(**/*.py)", writes("src/deep/a.py"), True),
+        ("write(src/**)", writes("../src/a.py"), False),
+        ("write(a.p?)", writes("a.py"), True),
+        ("write(a?py)", writes("a/py"), False),
+        ("edit(a.py)", writes("a.py"), False),
+        ("shell", runs("rm -rf /; ls"), True),
+        ("shell(git *)", runs("git status"), True),
+        ("shell(git *)", runs("git"), True),
+        ("shell(git *)", runs("gitk"), False),
+        ("shell(git status*)", runs("git status -s a/b"), True),
+        ("send(*)", custom(to="x"), False),
+    ],
+)
+async def test_an_allow_rule_covers_what_it_names(
+    rule: str, review: CallReview, *, decides: bool
+) -> None:
+    decided = await verdict(rules(allow=(rule,)), review)
+    assert decided == Allow(f"rule allow {rule}") if decides else isinstance(decided, Ask)
+
+
+async def test_an_allow_rule_does_not_cover_a_command_that_has_more_in_it() -> None:
+    safety = rules(allow=("shell(git *)", "shell(make; make test)"))
+    assert isinstance(await verdict(safety, runs("git status; rm -rf .")), Ask)
+    assert isinstance(await verdict(safety, runs("make; make test")), Allow)
+
+
+async def test_an_allow_rule_must_cover_every_path() -> None:
+    call = ToolCall("m", "move", {})
+    both = CallReview(call, Effect.EFFECTFUL, access=Access(("src/a", "secret/a")))
+    none = CallReview(call, Effect.EFFECTFUL, access=Access())
+    safety = rules(allow=("move(src/*)",))
+    assert isinstance(await verdict(safety, both), Ask)
+    assert isinstance(await verdict(safety, none), Ask)
+
+
+@pytest.mark.parametrize(
+    ("rule", "review"),
+    [
+        ("write(secret/*)", writes("secret/key")),
+        ("shell(rm *)", runs("ls; rm -rf .")),
+        ("shell(rm *)", runs("rm")),
+        ("send(anything)", custom()),
+        ("read(.env)", reads(".env")),
+        ("move(secret/*)", CallReview(ToolCall("m", "move", {}), Effect.EFFECTFUL,
+                                      access=Access(("src/a", "secret/a")))),
+    ],
+)  # fmt: skip
+async def test_a_deny_rule_finds_what_is_or_may_be_in_a_call(rule: str, review: CallReview) -> None:
+    safety = rules(allow=("*",), ask=("*",), deny=(rule,))
+    assert await verdict(safety, review) == Deny(f"rule deny {rule}")
+
+
+async def test_deny_wins_over_ask_and_ask_over_allow() -> None:
+    safety = rules(allow=("write",), ask=("write(src/**)",), deny=("write(src/x)",))
+    assert await verdict(safety, writes("src/x")) == Deny("rule deny write(src/x)")
+    asked = await verdict(safety, writes("src/y"))
+    assert isinstance(asked, Ask)
+    assert asked.reason == "rule ask write(src/**)"
+    assert await verdict(safety, writes("y")) == Allow("rule allow write")
+
+
+async def test_a_rule_that_limits_reading_is_not_got_around_by_a_command() -> None:
+    assert isinstance(await verdict(rules(deny=("read(.env)",)), runs("ls")), Ask)
+    assert isinstance(await verdict(rules(ask=("grep(**)",)), runs("ls")), Ask)
+
+
+@pytest.mark.parametrize("path", [".git/hooks/pre-commit", "a/.Git/config", ".victor/config.toml"])
+async def test_protected_files_always_need_a_person(path: str) -> None:
+    safety = SafetyCoordinator({"allow": ("write", "write(**)")}, trusted=("write",))
+    safety.configure({"approve": "always"})
+    decided = await verdict(safety, writes(path))
+    assert isinstance(decided, Deny)
+    assert "is protected" in decided.reason
+    assert isinstance(await verdict(safety, writes("a.py")), Allow)
+    assert isinstance(await verdict(safety, reads(path)), Allow)
+    person = SafetyCoordinator(approver=Person())
+    person.configure({"approve": "always"})
+    assert isinstance(await verdict(person, writes(path)), Ask)
+
+
+async def test_a_rule_that_names_a_protected_folder_opens_it() -> None:
+    safety = SafetyCoordinator({"allow": ("write(.victor/plans/*)",)})
+    assert isinstance(await verdict(safety, writes(".victor/plans/a.md")), Allow)
+
+
+@pytest.mark.parametrize(("approve", "kind"), [("ask", Ask), ("always", Allow), ("never", Deny)])
+async def test_the_setting_approve_says_what_becomes_of_questions(
+    approve: str, kind: type[Verdict]
+) -> None:
+    safety = SafetyCoordinator(approver=Person(), analyze=facts)
+    safety.configure({"approve": approve})
+    assert isinstance(await verdict(safety, writes()), kind)
+    assert isinstance(await verdict(safety, reads()), Allow)
+
+
+async def test_settings_replace_what_settings_said_and_nothing_else() -> None:
+    safety = SafetyCoordinator({"deny": ("shell",)}, Person(), analyze=facts)
+    safety.configure({"permissions": {"allow": ["write"]}})
+    assert isinstance(await verdict(safety, writes()), Allow)
+    safety.configure({"permissions": {}})
+    assert isinstance(await verdict(safety, writes()), Ask)
+    assert isinstance(await verdict(safety, runs("ls")), Deny)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"permissions": {"deny": ["write("]}},
+        {"permissions": {"deny": [""]}},
+        {"permissions": {"deny": [7]}},
+        {"permissions": {"forbid": ["write"]}},
+        {"approve": "sometimes"},
+        {"permissions": {"deny": []}, "approve": "yes"},
+    ],
+)
+async def test_bad_settings_are_refused_and_change_nothing(config: dict[str, Any]) -> None:
+    safety = SafetyCoordinator({}, Person())
+    safety.configure({"permissions": {"deny": ["write"]}})
+    with pytest.raises(ConfigError):
+        safety.configure(config)
+    assert await verdict(safety, writes()) == Deny("rule deny write")
+
+
+@pytest.mark.parametrize(
+    ("answer", "decision"),
+    [
+        (True, Allow("you allowed it")),
+        (Approval.ONCE, Allow("you allowed it")),
+        (False, Deny("the person refused it")),
+        (Approval.REFUSED, Deny("the person refused it")),
+        (None, Deny("the person refused it")),
+        ("yes", Deny("the person refused it")),
+        (1, Deny("the person refused it")),
+        (EOFError("no terminal"), Deny("the question could not be asked: EOFError: no terminal")),
+        (asyncio.CancelledError(), Deny("the question was not answered")),
+    ],
+)
+async def test_only_a_clear_yes_is_a_yes(answer: Any, decision: Verdict) -> None:
+    safety = SafetyCoordinator(approver=Person(answer))
+    asked = await verdict(safety, writes())
+    assert isinstance(asked, Ask)
+    assert await safety.ask(writes().call, asked) == decision
+    assert safety.granted == ()
+
+
+async def test_cancelling_while_a_person_thinks_passes_through() -> None:
+    class Thinker:
+        async def approve(self, call: ToolCall, question: str) -> bool:
+            thinking.set()
+            await asyncio.Event().wait()
+            return True
+
+    thinking = asyncio.Event()
+    safety = SafetyCoordinator(approver=Thinker())
+    waiting = asyncio.create_task(safety.ask(writes().call, Ask("?", "r")))
+    await thinking.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_a_question_that_nobody_can_answer_is_denied_or_settled_by_the_setting() -> None:
+    safety = SafetyCoordinator()
+    assert isinstance(await safety.ask(writes().call, Ask("?", "no undo")), Deny)
+    safety.configure({"approve": "always"})
+    assert await safety.ask(writes().call, Ask("?", "no undo")) == Allow("approve = always")
+
+
+@pytest.mark.parametrize(
+    ("review", "like", "unlike", "rule"),
+    [
+        (writes("a.py"), writes("a.py"), writes("b.py"), "write(a.py)"),
+        (runs("make x"), runs("make x"), runs("make x y"), "shell(make x)"),
+        (custom(to="you"), custom(to="you"), custom(to="me"), 'send({"to": "you"})'),
+    ],
+)
+async def test_a_yes_for_the_session_covers_this_call_and_no_other(
+    review: CallReview, like: CallReview, unlike: CallReview, rule: str
+) -> None:
+    safety = SafetyCoordinator({"ask": ("*",)}, Person(Approval.SESSION), analyze=facts)
+    asked = await verdict(safety, review)
+    assert isinstance(asked, Ask)
+    reason = f"you allowed {rule} for this session"
+    assert await safety.ask(review.call, asked) == Allow(reason)
+    assert safety.granted == (rule,)
+    assert await verdict(safety, like) == Allow(reason)
+    assert isinstance(await verdict(safety, unlike), Ask)
+    assert isinstance(await verdict(safety, like, Mode.PLAN), Deny)
+    safety.configure({"permissions": {"deny": [review.call.name]}})
+    assert isinstance(await verdict(safety, like), Deny)
+    safety.configure({})
+    safety.forget_granted()
+    assert isinstance(await verdict(safety, like), Ask)
+
+
+async def test_a_yes_for_the_session_to_a_question_of_somebody_else_holds_once() -> None:
+    safety = SafetyCoordinator(approver=Person(Approval.SESSION))
+    assert await safety.ask(writes().call, Ask("?", "r")) == Allow("you allowed it")
+    assert safety.granted == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("ls\x1b[2K\r", "ls\\x1b[2K\\r"),
+        ("a\u202eb", "a\\u202eb"),
+        ("zero\u200bwidth", "zero\\u200bwidth"),
+        ("grün\nzwei", "grün\nzwei"),
+        ("no\u00a0break", "no break"),
+        ("tab\t", "tab\\t"),
+    ],
+)
+async def test_what_a_terminal_would_obey_or_hide_is_spelled_out(text: str, shown: str) -> None:
+    assert visible(text) == shown
+    asked = await verdict(SafetyCoordinator(approver=Person()), runs(text))
+    assert isinstance(asked, Ask)
+    assert shown in asked.question
+
+
+async def test_a_long_question_shows_both_ends() -> None:
+    command = "echo " + "x" * 5_000 + "; rm -rf ."
+    asked = await verdict(SafetyCoordinator(approver=Person()), runs(command))
+    assert isinstance(asked, Ask)
+    assert "characters not shown" in asked.question
+    assert "rm -rf ." in asked.question
+    assert len(asked.question) < QUESTION_CHARACTERS + 100
