@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 _WORD = re.compile(
@@ -31,8 +32,12 @@ def words(text: str) -> list[str]:
 def weights(text: str, weight: float = 1.0) -> dict[str, float]:
     """Return how often each word stands in `text`, times `weight`."""
     counted: dict[str, float] = {}
-    for word in words(text):
-        counted[word] = counted.get(word, 0.0) + weight
+    # Texts repeat their words, and stemming is what costs.
+    for word, times in Counter(_WORD.findall(text)).items():
+        lower = word.lower()
+        if lower not in _STOP:
+            stem = _stem(lower)
+            counted[stem] = counted.get(stem, 0.0) + times * weight
     return counted
 
 

@@ -30,6 +30,10 @@ BUILTIN = {
 """Templates by name, beside `default`."""
 
 
+_OF_EXPRESSIONS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What the expressions in a template may raise."""
+
+
 class Template:
     """A parsed template. Rendering the same facts again costs only their comparison."""
 
@@ -62,7 +66,7 @@ class Template:
 
         try:
             text = self._template.render({"identity": IDENTITY, **facts})
-        except (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
+        except (jinja2.TemplateError, *_OF_EXPRESSIONS) as error:
             raise ConfigError(
                 f"The template {self._where} cannot be rendered: {error}",
                 hint=f"It knows: {', '.join(sorted({'identity', *facts}))}.",
