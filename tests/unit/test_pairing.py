@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from victor.messages import (
@@ -246,6 +246,7 @@ def test_a_problem_is_reported_exactly_where_a_vendor_would_refuse(
     assert bool(problems(history)) == bool(refusals(history))
 
 
+@settings(max_examples=50)
 @given(histories)
 def test_no_user_text_and_no_assistant_text_is_lost(history: tuple[Message, ...]) -> None:
     def words(of: tuple[Message, ...], role: Role) -> list[str]:

@@ -172,14 +172,14 @@ async def test_a_damaged_page_is_an_error_and_not_another_history(
 ) -> None:
     store = opened()
     await store.create(INFO)
-    for i in range(60):
+    for i in range(40):
         await store.append("s1", Record("user", f"t{i}", user("hello " * 20)))
     whole = await store.load("s1")
     await store.aclose()
     content = path.read_bytes()
     told = 0
     for start in range(0, len(content), 4096):
-        for offset, damage in ((0, b"\xff" * 64), (2100, b"?"), (4000, b"\x00" * 8)):
+        for offset, damage in ((0, b"\xff" * 64), (4000, b"\x00" * 8)):
             damaged = bytearray(content)
             damaged[start + offset : start + offset + len(damage)] = damage
             path.write_bytes(damaged)

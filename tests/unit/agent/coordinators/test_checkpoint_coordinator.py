@@ -240,13 +240,21 @@ def read(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(acts)
 def test_an_undo_never_destroys_a_byte_that_a_person_wrote(
     tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, dict[str, bytes | None]]]
 ) -> None:
-    workspace = tmp_path_factory.mktemp("work")
-    asyncio.run(play(workspace, acts))
+    asyncio.run(play(tmp_path_factory.mktemp("work"), acts))
+
+
+@pytest.mark.slow
+@settings(max_examples=600, deadline=None)
+@given(acts)
+def test_an_undo_never_destroys_it_in_hundreds_of_histories_either(
+    tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, dict[str, bytes | None]]]
+) -> None:
+    asyncio.run(play(tmp_path_factory.mktemp("work"), acts))
 
 
 async def play(workspace: Path, acts: list[tuple[str, dict[str, bytes | None]]]) -> None:
