@@ -54,7 +54,10 @@ async def _command(check: CommandCheck, outcome: Outcome) -> str:
     if status == 0:
         return ""
     ended = f"took over {check.timeout:g} s" if status is None else f"exited with {status}"
-    return f"`{shown}` {ended}: {output[-_SHOWN:]}".rstrip(": ")
+    # The last line sums up, so a reader of first lines is shown it; the others follow.
+    lines = output[-_SHOWN:].splitlines()
+    said = f": {lines[-1]}" if lines else ""
+    return "\n".join((f"`{shown}` {ended}{said}", *lines[:-1]))
 
 
 def _file(check: FileCheck, workspace: Path) -> str:

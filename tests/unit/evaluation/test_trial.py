@@ -229,6 +229,8 @@ async def test_a_command_runs_in_the_folder_and_without_secrets(
 async def test_a_command_in_words_is_not_read_by_a_shell() -> None:
     trial = await attempt(chat(), CommandCheck(("test", "$HOME", "=", "$HOME")))
     assert trial.passed
+    silent = await attempt(chat(), CommandCheck(("false",)))
+    assert silent.reason == "`false` exited with 1"
     missing = await attempt(chat(), CommandCheck(("no-such-command-here",)))
     assert missing.reason == "`no-such-command-here` cannot start: No such file or directory"
 
@@ -256,7 +258,7 @@ async def test_what_a_command_leaves_in_the_background_does_not_hold_up_the_chec
 async def test_of_much_output_the_end_is_kept() -> None:
     code = "print('x' * 5_000_000); print('the end'); raise SystemExit(1)"
     trial = await attempt(chat(), CommandCheck((sys.executable, "-S", "-c", code)))
-    assert trial.reason.endswith("the end")
+    assert "exited with 1: the end\nxxx" in trial.reason
     assert len(trial.reason) < 1000
 
 
