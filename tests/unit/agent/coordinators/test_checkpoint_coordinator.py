@@ -249,7 +249,7 @@ def test_an_undo_never_destroys_a_byte_that_a_person_wrote(
 
 
 @pytest.mark.slow
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(acts)
 def test_an_undo_never_destroys_it_in_hundreds_of_histories_either(
     tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, dict[str, bytes | None]]]
@@ -269,8 +269,9 @@ async def play(workspace: Path, acts: list[tuple[str, dict[str, bytes | None]]])
         elif who == "person":
             for path, content in paths.items():
                 own = None if content is None else content + b"person%d" % number
-                write(path, own)
-                written[path] = number
+                if own != read(path):  # To delete what is not there is to do nothing.
+                    write(path, own)
+                    written[path] = number
         elif who == "agent":
             kept = await checkpoints.before("s1", f"t{turn}", tuple(paths))
             for path, content in paths.items():
