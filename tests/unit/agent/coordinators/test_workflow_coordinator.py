@@ -13,6 +13,7 @@ from victor.agent.coordinators.workflow_coordinator import WorkflowCoordinator
 from victor.errors import WorkflowError
 from victor.events import Event, WorkflowEnded, WorkflowStarted
 from victor.messages import JsonObject, Response, ToolResult
+from victor.protocols import RunTool, RunTurn
 from victor.protocols.workflow import IWorkflow, RunStatus, WorkflowResult, WorkflowRun
 from victor.workflow.load import load
 from victor.workflow.run import WorkflowRunner
@@ -58,7 +59,9 @@ async def run(
     heard: list[Event],
     **inputs: Any,
 ) -> WorkflowResult:
-    return await coordinator.run(workflow, inputs, chat=chat, tool=tool, emit=heard.append)
+    turn: RunTurn = chat
+    call: RunTool = tool
+    return await coordinator.run(workflow, inputs, chat=turn, tool=call, emit=heard.append)
 
 
 async def test_a_run_is_announced_and_given_its_inputs() -> None:
