@@ -99,14 +99,17 @@ def replace_file(path: Path, data: bytes, name: str) -> None:
         ) from error
 
 
-def unified_diff(before: str, after: str, name: str) -> str:
-    """Return a unified diff of two texts, at most `DIFF_LINES` long; empty if they are equal."""
+def unified_diff(before: str, after: str, name: str, *, source: str = "") -> str:
+    """Return a unified diff of two texts, at most `DIFF_LINES` long; empty if they are equal.
+
+    `source` is what the first text is called, where it is not the file itself.
+    """
     if before == after:
         return ""
     old, new = before.splitlines(), after.splitlines()
     if len(old) + len(new) > _DIFFED_LINES:
         return f"{name}: {len(old):,} lines before, {len(new):,} after; too long for a diff"
-    lines = list(difflib.unified_diff(old, new, f"a/{name}", f"b/{name}", lineterm=""))
+    lines = list(difflib.unified_diff(old, new, source or f"a/{name}", f"b/{name}", lineterm=""))
     if not lines:
         return f"{name}: only line ends changed"
     if len(lines) > DIFF_LINES:

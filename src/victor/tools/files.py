@@ -168,7 +168,8 @@ class Write:
         replace_file(file, data, name)
         lines = content.count("\n") + (not content.endswith("\n") and bool(content))
         verb = "Replaced" if existed else "Created"
-        display = "" if before is None else unified_diff(before, content, name)
+        source = "" if existed else "/dev/null"
+        display = "" if before is None else unified_diff(before, content, name, source=source)
         return ToolOutput(f"{verb} {name} ({lines} lines).", display)
 
 

@@ -114,6 +114,7 @@ async def test_write_creates_folders_and_shows_what_it_made(root: Path, run: Run
     output = await run("write", path="new/deep/a.py", content="one\ntwo")
     assert (root / "new/deep/a.py").read_text() == "one\ntwo"
     assert output.content == "Created new/deep/a.py (2 lines)."
+    assert output.display.startswith("--- /dev/null\n+++ b/new/deep/a.py\n")
     assert "+one" in output.display
 
 

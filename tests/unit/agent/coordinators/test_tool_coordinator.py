@@ -351,14 +351,14 @@ def _printing(text: str) -> Work:
 
 
 async def test_a_long_result_is_capped_and_all_of_it_kept(tmp_path: Path) -> None:
-    text = "".join(f"line {number}\n" for number in range(1_000_000))
+    text = "".join(f"line {number}\n" for number in range(100_000))
     tools = ToolCoordinator(
         (PlainTool("t/x", _printing(text)),), output_limit=100, spill_folder=tmp_path / "spill"
     )
     first, second = await executed(tools, call("t/x", 1), call("t/x", 2))
     content = first.result.content
     assert content.startswith("line 0\n")
-    assert content.endswith("line 999999\n")
+    assert content.endswith("line 99999\n")
     assert len(content) < 400 + 300
     assert all(line.startswith(("line ", "[...")) for line in content.splitlines())
     assert first.result.full_output in content
