@@ -38,6 +38,8 @@ class _Plan:
     states: dict[str, str]
     targets: dict[str, FileImage] = field(default_factory=dict)
     conflicts: dict[str, None] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
+    """Paths that somebody else has taken back already: what lies beneath is not the agent's."""
 
     def step_back(self, checkpoint: Checkpoint, before: tuple[str, ...]) -> None:
         """Undo one step; `before` are the states of its images."""
@@ -45,9 +47,14 @@ class _Plan:
             path = image.path
             left = checkpoint.after.get(path)
             now = self.states.get(path)
-            if path in self.conflicts or was in (left, now):
+            if path in self.conflicts or was == left:
                 continue
-            if left is None or now != left:
+            if now == was and path not in self.settled:
+                # A step that was cut short may not have come to this file at all.
+                if left is not None:
+                    self.settled.add(path)
+                continue
+            if left is None or now != left or path in self.settled:
                 self.conflicts[path] = None
                 continue
             self.targets[path] = image

@@ -105,6 +105,21 @@ async def test_what_a_person_did_between_two_steps_is_what_comes_back(
     assert report.restored == report.conflicts == (str(path),)
 
 
+async def test_a_change_that_a_person_took_back_is_not_dug_under(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    once, twice = workspace / "once", workspace / "twice"
+    once.write_bytes(b"0")
+    twice.write_bytes(b"0")
+    await edit(checkpoints, "t1", {twice: None})
+    await edit(checkpoints, "t1", {once: b"1", twice: b"1"})
+    once.write_bytes(b"0")
+    twice.unlink()
+    report = await checkpoints.undo("s1")
+    assert (report.restored, report.conflicts) == ((), (str(twice),))
+    assert not twice.exists()
+
+
 async def test_a_preview_tells_the_same_and_changes_nothing(
     checkpoints: CheckpointCoordinator, workspace: Path
 ) -> None:
@@ -136,6 +151,21 @@ async def test_a_step_that_was_cut_short_is_not_guessed_at(
     assert report.conflicts == (str(changed),)
     assert report.restored == ()
     assert changed.read_bytes() == b"half"
+
+
+async def test_a_file_that_became_a_folder_is_left_and_named(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    path = workspace / "a"
+    path.write_bytes(b"a")
+    kept = await checkpoints.before("s1", "t1", (path,))
+    path.unlink()
+    path.mkdir()
+    assert kept is not None
+    await checkpoints.after(kept)
+    report = await checkpoints.undo("s1")
+    assert (report.restored, report.conflicts) == ((), (str(path),))
+    assert path.is_dir()
 
 
 async def test_what_was_not_kept_is_listed_with_the_reason(tmp_path: Path, workspace: Path) -> None:
@@ -260,33 +290,38 @@ def test_an_undo_never_destroys_it_in_hundreds_of_histories_either(
 async def play(workspace: Path, acts: list[tuple[str, dict[str, bytes | None]]]) -> None:
     checkpoints = CheckpointCoordinator(MemoryCheckpointStore(), FileImages(workspace))
     turn = 0
-    written: dict[Path, int] = {}
-    """Each path's last writer was a person: with the number of the write, which makes it unique."""
+    persons: set[Path] = set()
+    """The paths that a person wrote, or deleted, last."""
     for number, (who, changes) in enumerate(acts):
-        paths = {workspace / name: content for name, content in changes.items()}
-        if who == "turn":
-            turn += 1
-        elif who == "person":
+        # The mark makes each content the only one of its kind.
+        paths = {
+            workspace / name: None if content is None else content + f"{who}{number}".encode()
+            for name, content in changes.items()
+        }
+        if who == "person":
             for path, content in paths.items():
-                own = None if content is None else content + b"person%d" % number
-                if own != read(path):  # To delete what is not there is to do nothing.
-                    write(path, own)
-                    written[path] = number
+                if content != read(path):  # To delete what is not there is to do nothing.
+                    write(path, content)
+                    persons.add(path)
         elif who == "agent":
             kept = await checkpoints.before("s1", f"t{turn}", tuple(paths))
             for path, content in paths.items():
-                write(path, None if content is None else content + b"agent%d" % number)
-                written.pop(path, None)
+                write(path, content)
+                persons.discard(path)
             assert kept is not None
             await checkpoints.after(kept)
         else:
-            before = {path: read(path) for path in written}
-            report = await checkpoints.undo("s1")
             turn += 1
-            for path, content in before.items():
-                assert read(path) == content, f"{path} was a person's; {report}"
-            for path in report.restored:
-                # What comes back may be a person's own again.
-                if b"person" in (read(Path(path)) or b""):
-                    written[Path(path)] = number
+        if who == "undo":
+            await undo_and_compare(checkpoints, persons)
     assert not list(workspace.rglob(".victor-*"))
+
+
+async def undo_and_compare(checkpoints: CheckpointCoordinator, persons: set[Path]) -> None:
+    before = {path: read(path) for path in persons}
+    report = await checkpoints.undo("s1")
+    for path, content in before.items():
+        assert read(path) == content, f"{path} was a person's; {report}"
+    for path in map(Path, report.restored):
+        if b"person" in (read(path) or b""):  # What comes back may be a person's own again.
+            persons.add(path)
