@@ -28,12 +28,12 @@ file counts only once it is trusted (`victor config trust`), and again after eac
 
 ```toml
 # .victor/config.toml
-model = "claude-opus-4-5"
+model = "claude-sonnet-5"
 max_tool_iterations = 30
 
 [permissions]
 allow = ["read", "grep"]
-deny = ["shell(git push*)"]
+deny = ["shell(git push *)"]
 ```
 """
 

@@ -25,7 +25,7 @@ TABLES = frozenset({"permissions"})
 
 
 class Permissions(TypedDict, total=False):
-    """Rules on tool calls, such as `read`, `shell(git status*)` or `write(docs/**)`."""
+    """Rules on tool calls, such as `read`, `shell(git status *)` or `write(docs/**)`."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # read by pydantic
 

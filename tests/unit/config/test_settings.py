@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from victor.agent.coordinators.safety_coordinator import SafetyCoordinator
 from victor.config.reference import describe, render
 from victor.config.settings import TABLES, Settings, as_mapping, names, nearest, validate
 from victor.errors import ConfigError
@@ -144,6 +147,18 @@ def test_the_page_of_settings_has_them_all_and_the_sources() -> None:
     page = render()
     assert all(f"## `{name}`" in page for name in names())
     assert "| Environment variables `VICTOR_*` | 50 |" in page
+
+
+def test_the_page_of_settings_in_the_docs_is_up_to_date() -> None:
+    page = Path(__file__).parents[3] / "docs" / "settings.md"
+    assert page.read_text("utf-8") == render(), "run `make docs`"
+
+
+def test_the_example_on_the_page_of_settings_is_valid() -> None:
+    example = render().split("```toml")[1].split("```")[0]
+    config = validate(tomllib.loads(example))
+    SafetyCoordinator().configure(config)
+    assert config["permissions"]["deny"] == ("shell(git push *)",)
 
 
 def test_the_tables_are_the_settings_that_hold_mappings() -> None:
