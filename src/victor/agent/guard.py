@@ -16,7 +16,14 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from victor.agent.bounded import Bounded, really_cancelled
-from victor.errors import CoordinatorError, VictorError
+from victor.errors import (
+    CheckpointError,
+    CompactionError,
+    CoordinatorError,
+    SafetyError,
+    SessionError,
+    VictorError,
+)
 from victor.events import CoordinatorFailed, CoordinatorRecovered
 from victor.protocols import Emit
 
@@ -25,6 +32,8 @@ T = TypeVar("T")
 FAILURES_TO_OPEN = 3
 FAILURE_WINDOW_SECONDS = 60.0
 PROBE_AFTER_SECONDS = 30.0
+
+_PART_IS_BROKEN = (CheckpointError, CompactionError, CoordinatorError, SafetyError, SessionError)
 
 STRAY_CANCELLATION = "raised CancelledError, though nobody had cancelled it"
 
@@ -163,7 +172,7 @@ class Guard:
                 raise
             raise self._refusal(name, operation, failure, error) from failure
         except VictorError as failure:
-            self.failed(name, operation, describe(failure), critical=True)
+            self._passing(name, operation, failure)
             raise
         except Exception as failure:
             raise self._refusal(name, operation, failure, error) from failure
@@ -207,7 +216,7 @@ class Guard:
         try:
             value = work()
         except VictorError as failure:
-            self.failed(name, operation, describe(failure), critical=True)
+            self._passing(name, operation, failure)
             raise
         except Exception as failure:
             raise self._refusal(name, operation, failure, None) from failure
@@ -229,6 +238,14 @@ class Guard:
         if part.state is not State.OK:
             self.recovered(name)
         return value
+
+    def _passing(self, name: str, operation: str, failure: VictorError) -> None:
+        """Note a typed error where it says that the part is broken, and not the world around it.
+
+        A wrong key, setting or workflow is somebody else's failure, told in good order.
+        """
+        if isinstance(failure, _PART_IS_BROKEN):
+            self.failed(name, operation, describe(failure), critical=True)
 
     def _refusal(
         self,

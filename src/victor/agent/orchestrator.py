@@ -181,6 +181,7 @@ class AgentOrchestrator(CoordinatorAccess):
     ) -> WorkflowResult:
         """Run a workflow (or the YAML file of one) in this conversation. Raises `WorkflowError`."""
         self._enter()
+        await self._conversation.begin()
         run, emit = self.workflow_coordinator.run, self._bus.publish
         return await self._bus.guard.critical(
             "workflow",
@@ -191,10 +192,11 @@ class AgentOrchestrator(CoordinatorAccess):
         )
 
     async def evaluate(
-        self, suite: ISuite | Path | str, *, tries: int | None = None
+        self, suite: ISuite | Path | str, *, tries: int | None = None, concurrency: int = 1
     ) -> EvaluationReport:
         """Run a suite of tasks (or the YAML file of one), each try in a conversation of its own.
 
+        `tries` of each task, by default what the suite says; `concurrency` of them at once.
         Its checks run commands: evaluate only suites that you trust. Raises `EvaluationError`.
         """
         self._enter()
@@ -202,7 +204,9 @@ class AgentOrchestrator(CoordinatorAccess):
         return await self._bus.guard.critical(
             "evaluation",
             "run",
-            lambda: run(suite, new_chat=self._new_chat, emit=emit, tries=tries),
+            lambda: run(
+                suite, new_chat=self._new_chat, emit=emit, tries=tries, concurrency=concurrency
+            ),
             fits=lambda value: isinstance(value, EvaluationReport),
             seconds=None,
         )

@@ -7,7 +7,13 @@ import asyncio
 import pytest
 
 from victor.agent.guard import Guard, State
-from victor.errors import ConfigError, CoordinatorError, ProviderError
+from victor.errors import (
+    AuthenticationError,
+    ConfigError,
+    CoordinatorError,
+    ProviderError,
+    SessionError,
+)
 from victor.events import CoordinatorFailed, CoordinatorRecovered, Event
 
 pytestmark = pytest.mark.anyio
@@ -162,6 +168,24 @@ async def test_our_own_errors_pass_a_critical_part_unchanged(guard: Guard) -> No
 
     with pytest.raises(ConfigError, match="no such key"):
         await guard.critical("config", "load", refuse)
+
+
+async def test_an_error_about_the_world_is_no_failure_of_the_part(
+    guard: Guard, heard: list[Event]
+) -> None:
+    async def wrong_key() -> None:
+        raise AuthenticationError("no such key")
+
+    async def full_disk() -> None:
+        raise SessionError("disk full")
+
+    with pytest.raises(AuthenticationError):
+        await guard.critical("chat", "reply", wrong_key)
+    assert guard.health()["chat"].failures == 0
+    with pytest.raises(SessionError):
+        await guard.critical("session", "record", full_disk)
+    assert guard.health()["session"].last_error == "record: disk full"
+    assert len(heard) == 1
 
 
 async def test_a_critical_part_may_name_its_own_error(guard: Guard) -> None:
