@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from victor.providers import connection
 from victor.providers.connection import ClientPerLoop
 
 
@@ -88,3 +89,27 @@ def test_a_client_that_cannot_be_made_leaves_nothing_behind() -> None:
     with pytest.raises(LookupError):
         asyncio.run(clients.get())
     assert len(clients) == 0
+
+
+def test_a_client_whose_owner_is_dropped_is_closed_on_its_own_loop() -> None:
+    made = Made()
+
+    async def use() -> asyncio.AbstractEventLoop:
+        await ClientPerLoop(made).get()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert made.clients[0].closed_in is asyncio.get_running_loop()
+        return asyncio.get_running_loop()
+
+    asyncio.run(use())
+
+
+def test_an_owner_that_outlives_its_loop_is_dropped_in_peace() -> None:
+    made = Made()
+    clients = ClientPerLoop(made)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(clients.get())
+    loop.close()
+    del clients
+    assert made.clients[0].closed_in is None
+    assert made.clients[0] not in connection._open

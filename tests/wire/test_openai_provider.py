@@ -1,0 +1,556 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from victor.errors import (
+    AuthenticationError,
+    BadReply,
+    ContextExceeded,
+    InvalidRequest,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimitError,
+    UnknownNameError,
+)
+from victor.events import ReplyFinished, TextDelta, ThinkingDelta, ToolCallDelta
+from victor.messages import Request, StopReason, ToolCall, ToolChoice, Usage, assistant, user
+from victor.protocols import IProvider
+from victor.providers.openai import OpenAIProvider
+from victor.providers.small_model import Completed
+from victor.testing.loopback import LoopbackError, LoopbackReply, OpenAILoopback
+
+pytestmark = pytest.mark.anyio
+
+HELLO = Request("some-model", (user("Hello"),))
+
+
+def provider_of(server: OpenAILoopback, **options: Any) -> OpenAIProvider:
+    return OpenAIProvider("the-key", base_url=server.url, **{"max_retries": 0, **options})
+
+
+@asynccontextmanager
+async def official(server: OpenAILoopback) -> AsyncIterator[OpenAIProvider]:
+    """Lend a provider that takes the server for OpenAI's own."""
+    import openai
+
+    async with openai.AsyncOpenAI(api_key="the-key", base_url=server.url) as client:
+        provider = OpenAIProvider(client=client)
+        yield provider
+        await provider.aclose()
+        assert not client.is_closed()
+
+
+def chunks(*deltas: dict[str, Any], finish: str | None = "stop", **extra: Any) -> bytes:
+    """Return the body of a stream of these deltas."""
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    if finish:
+        choices.append({"index": 0, "delta": {}, "finish_reason": finish})
+    events = [json.dumps({"model": "m", "choices": [choice], **extra}) for choice in choices]
+    return "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"]).encode()
+
+
+async def failure_of(stream: Any) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        async for _ in stream:
+            pass
+    return caught.value
+
+
+async def test_a_text_arrives_in_pieces_and_ends_once(wire: SimpleNamespace) -> None:
+    usage = Usage(input=100, output=7, cache_read=60, reasoning=3)
+    async with OpenAILoopback([LoopbackReply("Hello, you!", usage=usage, pieces=4)]) as server:
+        provider = provider_of(server)
+        assert isinstance(provider, IProvider)
+        *pieces, end = await wire.collect(provider.stream(HELLO))
+        await provider.aclose()
+    assert len(pieces) == 4
+    assert "".join(piece.content for piece in pieces) == "Hello, you!"
+    assert end == ReplyFinished(StopReason.END, usage, "some-model")
+
+
+async def test_parallel_calls_and_reasoning_keep_their_fragments_apart(
+    wire: SimpleNamespace,
+) -> None:
+    calls = (ToolCall("a", "read", {"path": "x"}), ToolCall("b", "list", {}))
+    async with OpenAILoopback([LoopbackReply("Look:", calls, thinking="Hmm.")]) as server:
+        deltas = await wire.collect(provider_of(server).stream(HELLO))
+    of_calls = [delta for delta in deltas if isinstance(delta, ToolCallDelta)]
+    named = [(delta.index, delta.id, delta.name) for delta in of_calls if delta.name]
+    assert named == [(0, "a", "read"), (1, "b", "list")]
+    arguments = ["".join(d.arguments for d in of_calls if d.index == n) for n in (0, 1)]
+    assert arguments == ['{"path": "x"}', "{}"]
+    assert "".join(d.content for d in deltas if isinstance(d, ThinkingDelta)) == "Hmm."
+    assert deltas[-1].stop_reason is StopReason.TOOL_USE
+
+
+async def test_an_id_of_an_earlier_call_is_not_given_again(wire: SimpleNamespace) -> None:
+    call = ToolCall("call_0", "read", {})
+    request = Request("m", (user("Hi"), assistant("", call)))
+    async with OpenAILoopback([LoopbackReply(calls=(call,))]) as server:
+        deltas = await wire.collect(provider_of(server).stream(request))
+    assert deltas[0].id == "call_0_2"
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("length", StopReason.MAX_TOKENS),
+        ("content_filter", StopReason.CONTENT_FILTER),
+        ("function_call", StopReason.TOOL_USE),
+        ("something_new", StopReason.UNKNOWN),
+    ],
+)
+async def test_every_finish_reason_is_understood(
+    said: str, meant: StopReason, wire: SimpleNamespace
+) -> None:
+    async with OpenAILoopback([LoopbackReply("x", stop_reason=said)]) as server:
+        deltas = await wire.collect(provider_of(server).stream(HELLO))
+    assert deltas[-1].stop_reason is meant
+
+
+WHOLE_MESSAGE = (
+    b'data: {"model":"m","choices":[{"message":{"content":"Whole"},"finish_reason":"stop"}]}\n\n'
+)
+CALL = {"id": "a", "function": {"name": "read", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            chunks({"content": None}, {"content": "Hi"}),
+            [TextDelta("Hi"), ReplyFinished(StopReason.END, Usage(), "m")],
+        ),
+        (
+            chunks({"reasoning": "Hmm."}, {"content": "Hi"}),
+            [ThinkingDelta("Hmm."), TextDelta("Hi"), ReplyFinished(StopReason.END, Usage(), "m")],
+        ),
+        (
+            chunks({"tool_calls": [CALL]}, finish="stop"),
+            [
+                ToolCallDelta(0, "a", "read", "{}"),
+                ReplyFinished(StopReason.TOOL_USE, Usage(), "m"),
+            ],
+        ),
+        (
+            chunks({"refusal": "I will not."}),
+            [TextDelta("I will not."), ReplyFinished(StopReason.REFUSAL, Usage(), "m")],
+        ),
+        (
+            chunks(
+                {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}]},
+                {"content": [{"type": "text", "text": "Hi"}, {"type": "odd"}]},
+            ),
+            [ThinkingDelta("Hm"), TextDelta("Hi"), ReplyFinished(StopReason.END, Usage(), "m")],
+        ),
+        (
+            chunks({"content": "Hi"}, usage={"prompt_tokens": 9, "completion_tokens": 2}),
+            [TextDelta("Hi"), ReplyFinished(StopReason.END, Usage(9, 2), "m")],
+        ),
+        (
+            chunks(
+                {"content": "Hi"},
+                usage={
+                    "prompt_tokens": 9,
+                    "completion_tokens": 2,
+                    "total_tokens": 31,
+                    "prompt_cache_hit_tokens": 4,
+                    "completion_tokens_details": {"reasoning_tokens": 20},
+                },
+            ),
+            [
+                TextDelta("Hi"),
+                ReplyFinished(StopReason.END, Usage(9, 22, cache_read=4, reasoning=20), "m"),
+            ],
+        ),
+        (
+            WHOLE_MESSAGE,
+            [TextDelta("Whole"), ReplyFinished(StopReason.END, Usage(), "m")],
+        ),
+    ],
+    ids=[
+        "null content",
+        "reasoning by its other name",
+        "calls that finish with stop",
+        "a refusal",
+        "content in parts",
+        "usage in every chunk",
+        "reasoning left out of the completion",
+        "a whole message, and no [DONE]",
+    ],
+)
+async def test_what_imitators_do_otherwise_is_understood(
+    body: bytes, expected: list[Any], wire: SimpleNamespace
+) -> None:
+    async with OpenAILoopback([body]) as server:
+        assert await wire.collect(provider_of(server).stream(HELLO)) == expected
+
+
+# Snapshots are taken when the module is imported, for the reason given in the Anthropic tests.
+WHOLE_CONVERSATION = snapshot(
+    [
+        {
+            "model": "some-model",
+            "messages": [
+                {"role": "system", "content": "You are Victor."},
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "What is in it?"},
+                        {"type": "image_url", "image_url": {"url": "data:image/png;base64,cG5n"}},
+                    ],
+                },
+                {
+                    "role": "assistant",
+                    "content": "Let me see.",
+                    "tool_calls": [
+                        {
+                            "id": "call:1",
+                            "type": "function",
+                            "function": {"name": "read", "arguments": '{"path":"a.txt"}'},
+                        },
+                        {
+                            "id": "call_2",
+                            "type": "function",
+                            "function": {"name": "read", "arguments": "{}"},
+                        },
+                    ],
+                },
+                {"role": "tool", "tool_call_id": "call:1", "content": "hello"},
+                {"role": "tool", "tool_call_id": "call_2", "content": "no JSON object"},
+                {"role": "user", "content": "And?"},
+                {"role": "assistant", "content": "It says hello."},
+                {"role": "user", "content": "Thanks."},
+            ],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "tools": [
+                {
+                    "type": "function",
+                    "function": {
+                        "name": "read",
+                        "description": "Read a file.",
+                        "parameters": {
+                            "type": "object",
+                            "properties": {"path": {"type": "string"}},
+                            "required": ["path"],
+                        },
+                    },
+                }
+            ],
+            "max_tokens": 500,
+            "temperature": 0.5,
+        }
+    ]
+)
+
+OFFICIAL_WITH_TOOLS = snapshot(
+    [
+        {
+            "model": "gpt-6.1-terra",
+            "messages": [{"role": "user", "content": "Hello"}],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "tools": [
+                {
+                    "type": "function",
+                    "function": {
+                        "name": "read",
+                        "description": "Read a file.",
+                        "parameters": {
+                            "type": "object",
+                            "properties": {"path": {"type": "string"}},
+                            "required": ["path"],
+                        },
+                    },
+                }
+            ],
+            "tool_choice": "required",
+            "reasoning_effort": "none",
+            "max_completion_tokens": 100,
+            "temperature": 0.0,
+        }
+    ]
+)
+
+COMPLETION = snapshot(
+    [
+        {
+            "model": "small",
+            "messages": [{"role": "user", "content": "Hi"}],
+            "stream": True,
+            "temperature": 0.0,
+            "max_tokens": 50,
+            "stream_options": {"include_usage": True},
+            "stop": ["```"],
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {
+                    "name": "answer",
+                    "schema": {"type": "object", "properties": {"a": {"type": "integer"}}},
+                    "strict": True,
+                },
+            },
+        }
+    ]
+)
+
+
+async def test_the_exact_request_of_a_whole_conversation(wire: SimpleNamespace) -> None:
+    async with OpenAILoopback(["ok"]) as server:
+        request = wire.conversation("some-model", "openai")
+        await wire.collect(provider_of(server).stream(request))
+    assert server.requests == WHOLE_CONVERSATION
+    assert server.headers[0]["authorization"] == "Bearer the-key"
+
+
+async def test_openais_own_newer_models_get_tools_only_without_reasoning(
+    wire: SimpleNamespace,
+) -> None:
+    request = Request(
+        "gpt-6.1-terra",
+        (user("Hello"),),
+        tools=(wire.READ,),
+        tool_choice=ToolChoice.REQUIRED,
+        max_tokens=100,
+        temperature=0.0,
+    )
+    async with OpenAILoopback(["ok"]) as server, official(server) as provider:
+        await wire.collect(provider.stream(request))
+    assert server.requests == OFFICIAL_WITH_TOOLS
+
+
+@pytest.mark.parametrize("model", ["gpt-6.2-sol", "gpt-6-astra", "gpt-5", "o3"])
+async def test_a_model_that_cannot_leave_reasoning_is_not_told_to_nor_given_a_temperature(
+    model: str, wire: SimpleNamespace
+) -> None:
+    request = Request(model, (user("Hello"),), tools=(wire.READ,), temperature=0.0)
+    async with OpenAILoopback(["ok"]) as server, official(server) as provider:
+        await wire.collect(provider.stream(request))
+    assert not {"reasoning_effort", "temperature"} & set(server.requests[0])
+
+
+async def test_an_older_model_of_openais_gets_its_temperature(wire: SimpleNamespace) -> None:
+    request = Request("gpt-4o", (user("x"),), temperature=0)
+    async with OpenAILoopback(["ok"]) as server, official(server) as provider:
+        await wire.collect(provider.stream(request))
+    assert server.requests[0]["temperature"] == 0
+
+
+async def test_reasoning_goes_back_to_the_server_that_wants_it_and_no_usage_is_asked_of_another(
+    wire: SimpleNamespace,
+) -> None:
+    async with OpenAILoopback(otherwise="ok") as server:
+        for name in ("deepseek", "mistral"):
+            provider = provider_of(server, name=name)
+            await wire.collect(provider.stream(wire.conversation("m", name)))
+    deepseek, mistral = server.requests
+    assert deepseek["messages"][2]["reasoning_content"] == "I should look."
+    assert "stream_options" in deepseek
+    assert "reasoning_content" not in mistral["messages"][2]
+    assert "stream_options" not in mistral
+
+
+async def test_a_completion_is_held_to_its_schema_and_says_how_it_ended() -> None:
+    usage = Usage(input=3, output=2)
+    reply = LoopbackReply('{"a": 1}', usage=usage, stop_reason="length", thinking="not shown")
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    async with OpenAILoopback([reply]) as server:
+        provider = provider_of(server)
+        pieces = [
+            piece
+            async for piece in provider.complete(
+                model="small",
+                messages=[{"role": "user", "content": "Hi"}],
+                schema=schema,
+                max_tokens=50,
+                temperature=0.0,
+                stop=("```",),
+            )
+        ]
+    assert "".join(pieces[:-1]) == '{"a": 1}'
+    assert pieces[-1] == Completed(usage, cut=True)
+    assert server.requests == COMPLETION
+
+
+async def test_a_completion_that_breaks_off_is_a_bad_reply() -> None:
+    async with OpenAILoopback([LoopbackReply("Hello there", events=2)]) as server:
+        stream = provider_of(server).complete(
+            model="m", messages=[], schema=None, max_tokens=5, temperature=0.0, stop=()
+        )
+        assert type(await failure_of(stream)) is BadReply
+    assert "response_format" not in server.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (LoopbackError(400, "Too long.", code="context_length_exceeded"), ContextExceeded),
+        (LoopbackError(400, "No.", "invalid_request_error"), InvalidRequest),
+        (LoopbackError(401, "Incorrect API key provided: the-key."), AuthenticationError),
+        (LoopbackError(404, "The model `some-model` does not exist"), InvalidRequest),
+        (LoopbackError(429, headers={"retry-after": "3"}), RateLimitError),
+        (LoopbackError(429, code="insufficient_quota"), AuthenticationError),
+        (LoopbackError(500), ProviderUnavailable),
+    ],
+)
+async def test_a_refused_call_is_victors_own_error(
+    error: LoopbackError, kind: type[ProviderError]
+) -> None:
+    async with OpenAILoopback([error]) as server:
+        failure = await failure_of(provider_of(server).stream(HELLO))
+    assert type(failure) is kind
+    assert failure.status == error.status
+    assert "the-key" not in str(failure)
+
+
+@pytest.mark.parametrize("events", [0, 1, 3])
+async def test_a_stream_that_breaks_off_never_ends_silently(events: int) -> None:
+    async with OpenAILoopback([LoopbackReply("Hello there", events=events)]) as server:
+        failure = await failure_of(provider_of(server).stream(HELLO))
+    assert type(failure) is BadReply
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"data: [DONE]\n\n",
+        chunks({"content": "cut"}, finish=None),
+        b'data: {"choices": [{"del\n\n',
+        b"data: []\n\n",
+        b'data: {"choices": {"a": 1}}\n\n',
+        b'data: {"choices": ["a"]}\n\n',
+        chunks({"tool_calls": ["a"]}),
+        chunks({"content": "x"}, finish="error"),
+        b'{"choices": [{"message": {"content": "no stream"}}]}',
+    ],
+)
+async def test_a_stream_against_the_protocol_is_a_bad_reply(body: bytes) -> None:
+    async with OpenAILoopback([body]) as server:
+        assert type(await failure_of(provider_of(server).stream(HELLO))) is BadReply
+
+
+async def test_an_error_in_mid_stream_is_raised_after_what_came_before() -> None:
+    body = chunks({"content": "So far"}, finish=None).removesuffix(b"data: [DONE]\n\n")
+    body += b'data: {"error": {"message": "Overloaded", "code": 502}}\n\n'
+    async with OpenAILoopback([body]) as server:
+        stream = provider_of(server).stream(HELLO)
+        assert await anext(stream) == TextDelta("So far")
+        with pytest.raises(ProviderUnavailable, match="Overloaded"):
+            await anext(stream)
+
+
+async def test_leaving_early_closes_the_connection() -> None:
+    async with OpenAILoopback([LoopbackReply("Hello there", events=3, stall=True)]) as server:
+        stream = provider_of(server).stream(HELLO)
+        async for _ in stream:
+            break
+        await stream.aclose()
+        await asyncio.wait_for(server.reader_left(), 5)
+    assert server.readers_left == 1
+
+
+async def test_steps_of_a_turn_share_a_connection(wire: SimpleNamespace) -> None:
+    async with OpenAILoopback(otherwise="ok") as server:
+        provider = provider_of(server)
+        for _ in range(3):
+            await wire.collect(provider.stream(HELLO))
+        assert server.connections == 1
+        await provider.aclose()
+
+
+def test_one_provider_serves_several_event_loops(wire: SimpleNamespace) -> None:
+    with OpenAILoopback(otherwise="ok") as server:
+        provider = provider_of(server)
+        for _ in range(2):
+            deltas = asyncio.run(wire.collect(provider.stream(HELLO)))
+            assert isinstance(deltas[-1], ReplyFinished)
+        assert server.connections == 2
+
+
+async def test_a_refused_connection_names_the_address_and_the_remedy() -> None:
+    async with OpenAILoopback() as server:
+        url = server.url
+    provider = OpenAIProvider(base_url=url, name="ollama", max_retries=0)
+    failure = await failure_of(provider.stream(HELLO))
+    assert type(failure) is ProviderUnavailable
+    assert url in str(failure)
+    assert "Start the server" in failure.hint
+
+
+async def test_a_missing_key_names_the_variable_of_its_own_server() -> None:
+    for name, variable in (("openai", "OPENAI_API_KEY"), ("groq", "GROQ_API_KEY")):
+        failure = await failure_of(OpenAIProvider(name=name).stream(HELLO))
+        assert type(failure) is AuthenticationError
+        assert variable in failure.hint
+
+
+async def test_a_key_for_openai_is_not_sent_to_another_server(
+    monkeypatch: pytest.MonkeyPatch, wire: SimpleNamespace
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "for-openai-alone")
+    async with OpenAILoopback(otherwise="ok") as server:
+        provider = OpenAIProvider(base_url=server.url, name="ollama")
+        await wire.collect(provider.stream(HELLO))
+    assert server.headers[0]["authorization"] == "Bearer none-needed"
+
+
+def test_a_name_without_preset_and_address_is_refused_at_once() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'ollama'"):
+        OpenAIProvider(name="olama")
+
+
+class InPieces(httpx2.AsyncByteStream):
+    """A response's body, cut where a test says."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    async def __aiter__(self) -> Any:
+        for piece in self._pieces:
+            yield piece
+
+
+REPLY = LoopbackReply("Grüße, 世界!", (ToolCall("a", "read", {"päth": "ü"}),), thinking="Hm…")
+BODY = b"".join(OpenAILoopback()._events(REPLY, {"stream_options": {"include_usage": True}}))
+
+
+def through(pieces: list[bytes]) -> list[Any]:
+    import openai
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        headers = {"content-type": "text/event-stream"}
+        return httpx2.Response(200, headers=headers, stream=InPieces(pieces))
+
+    async def run() -> list[Any]:
+        transport = httpx2.MockTransport(answer)
+        async with httpx2.AsyncClient(transport=transport) as http:
+            client = openai.AsyncOpenAI(api_key="k", http_client=http)
+            return [delta async for delta in OpenAIProvider(client=client).stream(HELLO)]
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def uncut() -> list[Any]:
+    return through([BODY])
+
+
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.lists(st.integers(1, len(BODY) - 1), max_size=25))
+def test_the_bytes_may_be_cut_anywhere(cuts: list[int], uncut: list[Any]) -> None:
+    bounds = [0, *sorted(cuts), len(BODY)]
+    assert through([BODY[a:b] for a, b in pairwise(bounds)]) == uncut
