@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-ReadLine: TypeAlias = Callable[[], Awaitable[str | None]]
-"""Waits for a line typed by a person; None where none will come."""
+ReadLine: TypeAlias = Callable[[Callable[[], None]], Awaitable[str | None]]
+"""Shows the question by calling its argument, and waits for a line typed by a person since; None
+where none will come."""
 
 _SHOWN_LINES = 40
 _REMOVED = frozenset({"old", "old_text", "old_string"})
@@ -64,15 +65,11 @@ class TerminalApprover:
             return await self._decide(call, question)
 
     async def _decide(self, call: ToolCall, question: str) -> Approval:
-        from rich.text import Text
-
         hidden = len(argument_lines(call)) > _SHOWN_LINES
         more = ", v = view all" if hidden else ""
         prompt = f"Allow? [y = yes, n = no, a = {_always_words(call)}{more}] "
         while True:
-            self._console.print(Text(prompt, style="bold"), end="")
-            self._console.file.flush()
-            answer = await self._read_line()
+            answer = await self._read_line(lambda: self._ask(prompt))
             if answer is None:
                 self._console.print()
                 return Approval.REFUSED
@@ -87,16 +84,35 @@ class TerminalApprover:
                 case "v" if hidden:
                     self._show(call, question, limit=sys.maxsize)
 
+    def _ask(self, prompt: str) -> None:
+        from rich.text import Text
+
+        self._console.print(Text(prompt, style="bold"), end="")
+        self._console.file.flush()
+
     def _show(self, call: ToolCall, question: str, *, limit: int) -> None:
         from rich.text import Text
 
-        self._console.print(Text(visible(question), style="bold yellow"))
-        self._console.print(Text(f"  {visible(call.name)}", style="bold"))
+        asked = visible(question)
+        self._console.print()
+        self._console.print(Text(asked, style="bold yellow"))
         lines = argument_lines(call)
+        if not _all_said(call, asked):
+            self._console.print(Text(f"  {visible(call.name)}", style="bold"))
+        else:
+            lines = []
         for line in lines[:limit]:
             self._console.print(line)
         if len(lines) > limit:
             self._console.print(Text(f"    … {len(lines) - limit} more lines", style="dim"))
+
+
+def _all_said(call: ToolCall, question: str) -> bool:
+    """Return whether the question quotes every argument, so that nothing is left to show."""
+    values = call.arguments.values()
+    return not call.invalid and all(
+        isinstance(value, str) and value and visible(value) in question for value in values
+    )
 
 
 def _scope(call: ToolCall) -> tuple[str, str]:
@@ -134,8 +150,8 @@ def _value_lines(name: str, value: Any) -> Iterator[Text]:
         yield Text(f"    | {line}", style=style)
 
 
-async def read_typed_line() -> str | None:
-    """Return the next line typed at the terminal, and none typed before; None at its end.
+async def read_typed_line(ask: Callable[[], None]) -> str | None:
+    """Return the line typed at the terminal after `ask` was called; None at its end.
 
     Waits without blocking the event loop, so a cancelled turn stops asking.
     """
@@ -149,6 +165,7 @@ async def read_typed_line() -> str | None:
             typed.set_result(data.decode("utf-8", "replace") if data else None)
 
     with _echoing(descriptor):
+        ask()
         loop.add_reader(descriptor, take)
         try:
             return await typed

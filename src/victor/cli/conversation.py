@@ -104,3 +104,4 @@ class Conversation:
                 )
         except VictorError as error:
             self._desk.say(f"Error: {text_for(error)}", style="red")
+        self._desk.say()

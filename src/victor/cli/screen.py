@@ -35,11 +35,14 @@ class Screen:
         self._answer = MarkdownStream()
         self._live: Live | None = None
         self._printed_of_tail = 0
-        self._begun = False
+        self._last = ""
+        """What was printed last: nothing yet, a `line`, or a block of the `answer`."""
         self._status = ""
         self._status_since = 0.0
         self._share: float | None = None
         self._next_frame = 0.0
+        self._stale = False
+        """Whether the region shows less than there is."""
 
     def text(self, content: str) -> None:
         """Add a piece of the answer."""
@@ -59,14 +62,17 @@ class Screen:
         self._draw()
 
     def tick(self) -> None:
-        """Move the spinner on."""
-        if self._status:
+        """Show what was held back, and move the spinner on."""
+        if self._status or self._stale:
             self._draw()
 
     def line(self, *renderables: RenderableType) -> None:
         """Print something for good, after what has arrived of the answer."""
         self.finish_answer()
         self._erase()
+        if self._last == "answer":
+            self.console.print()
+        self._last = "line"
         for renderable in renderables:
             self.console.print(renderable)
 
@@ -75,24 +81,28 @@ class Screen:
         left = self._answer.finish()
         if left.strip():
             self._print_block(left)
-        self._begun = False
+        self._printed_of_tail = 0
 
     def pause(self) -> None:
         """Take the live region away, so that something else can use the terminal."""
         self.finish_answer()
         self._erase()
 
+    def begin(self) -> None:
+        """Let what comes next stand apart from what is there."""
+        self._last = "answer"
+
     def _print_block(self, block: str) -> None:
         lines = self._lines(block)[self._printed_of_tail :]
         fresh = self._printed_of_tail == 0
         self._printed_of_tail = 0
         if lines:
-            self._print_lines(lines, apart=fresh and self._begun)
+            self._print_lines(lines, apart=fresh and bool(self._last))
 
     def _print_lines(self, lines: list[list[Segment]], *, apart: bool) -> None:
         from rich.segment import Segment, Segments
 
-        self._begun = True
+        self._last = "answer"
         flat = [Segment.line()] if apart else []
         for line in lines:
             flat += [*line, Segment.line()]
@@ -106,7 +116,8 @@ class Screen:
 
     def _draw(self) -> None:
         now = time.monotonic()
-        if now < self._next_frame or not self._redraws:
+        self._stale = now < self._next_frame
+        if self._stale or not self._redraws:
             return
         self._show(self._region())
         spent = time.monotonic() - now
@@ -121,11 +132,11 @@ class Screen:
         if len(lines) > room and self._answer.grows_only():
             # Half a window at once: each line that moves up costs a redraw of all below it.
             done = len(lines) - room // 2
-            self._print_lines(lines[:done], apart=self._begun and self._printed_of_tail == 0)
+            self._print_lines(lines[:done], apart=bool(self._last) and self._printed_of_tail == 0)
             self._printed_of_tail += done
             lines = lines[done:]
         shown = lines[-room:]
-        apart = self._begun and self._printed_of_tail == 0 and bool(shown)
+        apart = bool(self._last and shown) and self._printed_of_tail == 0
         return ([[Segment("")]] if apart else []) + shown + self._status_line()
 
     def _status_line(self) -> list[list[Segment]]:

@@ -57,9 +57,12 @@ class Desk:
 
     async def confirm(self, question: str) -> bool:
         """Return whether the person answers with yes."""
-        self.console.print(f"{question} [y/n] ", end="")
-        self.console.file.flush()
-        answer = await self.read_line()
+
+        def ask() -> None:
+            self.console.print(f"{question} [y/n] ", end="")
+            self.console.file.flush()
+
+        answer = await self.read_line(ask)
         return (answer or "").strip().lower() in {"y", "yes"}
 
 
@@ -93,12 +96,16 @@ async def run_command(desk: Desk, text: str) -> None:
 
 
 async def _help(desk: Desk, argument: str) -> None:
+    from rich.padding import Padding
+
     width = max(len(_heading(name)) for name in COMMANDS)
+    longest = max(len(command.summary) for command in COMMANDS.values())
     for name, command in COMMANDS.items():
-        if width + 4 + len(command.summary) <= desk.console.width:
+        if width + 4 + longest <= desk.console.width:
             desk.say(f"  {_heading(name):<{width}}  {command.summary}")
         else:
-            desk.say(f"  {_heading(name)}\n      {command.summary}")
+            desk.say(f"  {_heading(name)}")
+            desk.console.print(Padding(command.summary, (0, 0, 0, 6)))
     desk.say("A line that ends with \\ goes on; ``` opens and closes a block of lines.")
     desk.say("Ctrl-C cancels a turn, Ctrl-C twice or Ctrl-D leaves.")
 

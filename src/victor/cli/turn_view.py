@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -27,6 +28,7 @@ _STOPPED: Mapping[StopReason, str] = {
     ),
 }
 _DIFF_LINES = 60
+_HALT_SECONDS = 1.5
 
 
 def notice(event: Event) -> str:
@@ -43,9 +45,8 @@ def notice(event: Event) -> str:
             )
         case happened.HistoryRepaired(source, repairs):
             return f"History repaired ({source}): {'; '.join(repairs)}"
-        case happened.CoordinatorFailed():
-            outcome = "" if event.critical else ", going on without"
-            return f"{event.coordinator}: {event.operation} failed{outcome}: {event.error}"
+        case happened.CoordinatorFailed(critical=False):
+            return f"{event.coordinator}: {event.operation} failed, going on without: {event.error}"
         case happened.CoordinatorRecovered(coordinator):
             return f"{coordinator} works again."
         case happened.TurnEnded(response):
@@ -170,11 +171,16 @@ class TerminalView:
         self._screen = screen
         self._figures = figures
         self._running: dict[str, str] = {}
+        self._last_text: float | None = None
+        """When text arrived last, while an answer is being written."""
 
     def show(self, event: Event) -> None:
         """Show the event if it is one to tell."""
         match event:
+            case happened.TurnStarted():
+                self._screen.begin()
             case happened.TextDelta(content):
+                self._last_text = time.monotonic()
                 self._screen.status("")
                 self._screen.text(content)
             case happened.StepStarted(model=model):
@@ -182,6 +188,7 @@ class TerminalView:
             case happened.ToolCallDelta(name=name) if name:
                 self._screen.status(f"writing a call of {name}")
             case happened.ReplyReceived():
+                self._last_text = None
                 self._screen.status("")
                 self._screen.finish_answer()
             case happened.ToolCallStarted(call):
@@ -197,7 +204,10 @@ class TerminalView:
                 self._tell(notice(event))
 
     def tick(self) -> None:
-        """Move the spinner on."""
+        """Move the spinner on, and begin one where an answer has come to a halt."""
+        if self._last_text is not None and time.monotonic() - self._last_text > _HALT_SECONDS:
+            self._last_text = None
+            self._screen.status("waiting for the model · Ctrl-C cancels")
         self._screen.tick()
 
     def progress(self, what: str, done: int, total: int) -> None:
@@ -228,13 +238,15 @@ class TerminalView:
         from rich.text import Text
 
         self._running.clear()
+        self._last_text = None
         self._screen.status("")
         self._screen.pause()
         self._tell(notice(event))
         if self._figures and isinstance(event, happened.TurnEnded):
             usage = event.response.usage
             tokens = f"{usage.input:,} in, {usage.output:,} out · " if usage.total else ""
-            self._screen.line(Text(f"{tokens}{duration(event.seconds)}", style="dim"))
+            figures = Text(f"{tokens}{duration(event.seconds)}", style="dim")
+            self._screen.console.print(figures)
 
     def _tool_lines(self, event: happened.ToolCallEnded) -> list[Text]:
         from rich.text import Text

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from rich.console import Console
@@ -18,7 +18,8 @@ class Person:
         self.answers = list(answers)
         self.asked = 0
 
-    async def __call__(self) -> str | None:
+    async def __call__(self, ask: Callable[[], None]) -> str | None:
+        ask()
         self.asked += 1
         return self.answers.pop(0)
 
@@ -87,7 +88,7 @@ async def test_long_arguments_are_cut_and_shown_in_full_on_demand() -> None:
 async def test_the_view_is_paused_before_the_question() -> None:
     order: list[str] = []
 
-    async def answer() -> str | None:
+    async def answer(ask: Callable[[], None]) -> str | None:
         order.append("asked")
         return "y"
 
