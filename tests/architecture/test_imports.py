@@ -34,6 +34,26 @@ def test_the_import_contracts_hold(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
+def test_a_broken_contract_would_be_seen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upside_down = tmp_path / "pyproject.toml"
+    upside_down.write_text(
+        """
+        [tool.importlinter]
+        root_package = "victor"
+        [[tool.importlinter.contracts]]
+        name = "Upside down"
+        type = "layers"
+        layers = ["victor.errors", "victor.protocols", "victor.agent.coordinators"]
+        """
+    )
+    configure()
+    assert not lint_imports(str(upside_down), cache_dir=None, no_logo=True)
+    assert "Upside down BROKEN" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", ["victor", "victor.agent.orchestrator", "victor.agent.coordinators"]
 )
