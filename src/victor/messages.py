@@ -5,7 +5,7 @@ All are frozen. Collections are tuples, so a value can be shared without a copy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -148,16 +148,16 @@ def tool_results(*results: ToolResult) -> Message:
     return Message(Role.TOOL, results)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Context:
     """The messages that the model sees."""
 
-    messages: tuple[Message, ...] = ()
-    """Oldest first. Any iterable of messages is accepted and kept as a tuple."""
+    messages: tuple[Message, ...]
+    """Oldest first."""
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.messages, tuple):
-            object.__setattr__(self, "messages", tuple(self.messages))
+    def __init__(self, messages: Iterable[Message] = ()) -> None:
+        """Keep the messages as a tuple."""
+        object.__setattr__(self, "messages", tuple(messages))
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ from victor.messages import (
     tool_results,
     user,
 )
-from victor.pairing import problems
+from victor.pairing import INTERRUPTED, problems
 from victor.protocols import Endpoint, Mode
 from victor.testing import RecordingObserver, ScriptedProvider, call
 from victor.tools.decorator import tool
@@ -211,10 +211,19 @@ async def test_changing_the_mode_is_an_event_and_an_unknown_one_is_refused(new: 
         orchestrator.set_mode("explor")
 
 
-async def test_without_anybody_to_ask_what_must_be_asked_is_denied(new: New, tools: Any) -> None:
-    provider = ScriptedProvider(call("poke"), "Not allowed.")
-    await new(provider=provider, tools=tools, approve="ask").chat("Poke")
+async def test_without_anybody_to_ask_what_must_be_asked_is_denied(
+    new: New, workspace: Path
+) -> None:
+    provider = ScriptedProvider(call("write", path="new.txt", content="x"), "Not allowed.")
+    await new(provider=provider, approve="ask").chat("Write")
     assert provider.requests[1].messages[-1].tool_results[0].is_error
+    assert not (workspace / "new.txt").exists()
+
+
+async def test_the_applications_own_tools_need_no_approval(new: New, tools: Any) -> None:
+    provider = ScriptedProvider(call("poke", at="x"), "Poked.")
+    await new(provider=provider, tools=tools, approve="ask").chat("Poke")
+    assert provider.requests[1].messages[-1].tool_results[0].content == "poked x"
 
 
 async def test_a_provider_error_ends_the_turn_and_keeps_the_users_message(new: New) -> None:
@@ -304,7 +313,7 @@ async def test_cancelling_leaves_a_valid_history_with_a_result_for_every_call(ne
     assert isinstance(heard.events[-1], TurnCancelled)
     messages = orchestrator.context_coordinator.get_context().messages
     assert not problems(messages)
-    assert "nterrupted" in messages[-1].tool_results[0].content
+    assert messages[-1].tool_results[0].content == INTERRUPTED
     assert (await orchestrator.chat("two")).content == "Going on."
 
 
@@ -360,6 +369,22 @@ async def test_a_session_is_recorded_and_resumed_by_another_orchestrator(new: Ne
     (info,) = await second.sessions()
     assert (info.id, info.turns) == (first.session_id, 2)
     await second.close()
+
+
+async def test_the_mode_is_told_behind_the_users_words_when_it_changes(new: New) -> None:
+    provider = ScriptedProvider(*["ok"] * 4)
+    orchestrator = new(provider=provider)
+    await orchestrator.chat("one")
+    orchestrator.set_mode("plan")
+    await orchestrator.chat("two")
+    await orchestrator.chat("three")
+    orchestrator.set_mode("build")
+    await orchestrator.chat("four")
+    said = [m.text for m in provider.requests[-1].messages if m.role is Role.USER]
+    assert said[0] == "one"
+    assert said[1].startswith("two\n\nMode: plan")
+    assert said[2] == "three"
+    assert said[3].startswith("four\n\nMode: build")
 
 
 async def test_resuming_after_a_turn_is_refused(new: New) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from victor.agent.coordinator_access import COORDINATORS
 from victor.agent.event_bus import EventBus
-from victor.agent.guard import State
+from victor.agent.guard import Guard, State, describe
 from victor.agent.stages import Stages
 from victor.agent.turn_loop import TurnLoop
+from victor.errors import ConfigError
 from victor.events import CoordinatorFailed
 from victor.messages import Usage
+from victor.plugins import Group, Plugins
 from victor.protocols import Endpoint, IApprover, IProvider, ITool
 
 if TYPE_CHECKING:
@@ -112,6 +114,8 @@ def _observe(coordinators: Mapping[str, Any], config: Mapping[str, Any], bus: Ev
             bus.add(name, coordinators[name])
         else:
             bus.guard.register(name, State.DISABLED)
+    for observer in _plugged(Group.OBSERVERS, "metrics", bus.guard):
+        bus.add(type(observer).__name__, observer)
     if not config.get("enable_checkpoints", True):
         bus.guard.register("checkpoint", State.DISABLED)
 
@@ -125,6 +129,23 @@ def _make(name: str, replacement: Any, maker: Callable[[_Given], Any], given: _G
         return guard.require(name, "init", replacement)
     made = guard.read(name, "init", replacement, None, fits=lambda value: value is not None)
     return maker(given) if made is None else made
+
+
+@cache
+def _plugins() -> Plugins:
+    """Return the plugins of this environment, looked for once."""
+    return Plugins()
+
+
+def _plugged(group: Group, coordinator: str, guard: Guard) -> list[Any]:
+    """Return what a group's plugins make; a broken one counts as that coordinator's failure."""
+    made = []
+    for name, factory in _plugins().factories(group).items():
+        try:
+            made.append(factory())
+        except ConfigError as failure:
+            guard.failed(coordinator, f"plugin {name}", describe(failure))
+    return made
 
 
 def _config(settings: Settings, replacement: Any, bus: EventBus) -> Any:
@@ -177,14 +198,17 @@ def _prompt(given: _Given) -> Any:
     def failed(contributor: str, error: str) -> None:
         publish(CoordinatorFailed("prompt", contributor, error))
 
-    return PromptCoordinator(builtin_contributors(given.workspace), on_failure=failed)
+    plugged = _plugged(Group.PROMPT_CONTRIBUTORS, "prompt", given.bus.guard)
+    contributors = (*builtin_contributors(given.workspace), *plugged)
+    return PromptCoordinator(contributors, on_failure=failed)
 
 
 def _context(given: _Given) -> Any:
     from victor.agent.coordinators.context_coordinator import ContextCoordinator
     from victor.context import STRATEGIES
 
-    return ContextCoordinator(strategies=STRATEGIES)
+    plugged = _plugins().factories(Group.COMPACTION_STRATEGIES)
+    return ContextCoordinator(strategies={**STRATEGIES, **plugged})
 
 
 def _tool_selection(given: _Given) -> Any:
@@ -204,7 +228,9 @@ def _safety(given: _Given) -> Any:
     from victor.agent.coordinators.safety_coordinator import SafetyCoordinator
     from victor.safety.commands import CommandAnalyst
 
-    return SafetyCoordinator(approver=given.approver, analyze=CommandAnalyst(given.workspace))
+    own = tuple(tool.spec.name for tool in given.tools or ())
+    analyze = CommandAnalyst(given.workspace)
+    return SafetyCoordinator(approver=given.approver, analyze=analyze, trusted=own)
 
 
 def _checkpoint(given: _Given) -> Any:
@@ -227,7 +253,8 @@ def _tool(given: _Given) -> Any:
     rest = data_folder() / "outputs"
     tools = given.tools
     if tools is None:
-        tools = builtin_tools(given.workspace, readable=(rest,))
+        plugged = _plugged(Group.TOOLS, "tool", given.bus.guard)
+        tools = (*builtin_tools(given.workspace, readable=(rest,)), *plugged)
     return ToolCoordinator(tools, given.workspace, spill_folder=rest, fit_arguments=fit_arguments)
 
 

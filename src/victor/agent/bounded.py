@@ -102,7 +102,7 @@ class Bounded(Generic[T]):
                         # It cleans up, or it will not stop: one of the two, and not for long.
                         closing = True
                         timers.append(
-                            task.get_loop().call_later(GRACE_SECONDS, self._give_up, task)
+                            task.get_loop().call_later(GRACE_SECONDS, self._give_up, task, before)
                         )
                 else:
                     waiting_for = steps.send(sent)
@@ -113,7 +113,9 @@ class Bounded(Generic[T]):
         self._expired += 1
         task.cancel()
 
-    def _give_up(self, task: asyncio.Task[Any]) -> None:
+    def _give_up(self, task: asyncio.Task[Any], before: int) -> None:
+        if task.cancelling() <= before:
+            return  # It was the work's own timeout, and is over.
         self._given_up = True
         self._expire(task)
 

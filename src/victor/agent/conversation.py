@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from victor.agent.assembly import Parts, configure
+from victor.agent.stages import ModeStage, ProviderStage
 from victor.agent.turn import Turn
 from victor.errors import SessionError, VictorError
-from victor.events import SessionStarted
+from victor.events import HistoryRepaired, SessionStarted
 from victor.messages import Context, Message
 from victor.protocols import Endpoint, Mode, SessionInfo
 
@@ -29,7 +30,7 @@ class Conversation:
 
     def endpoint(self) -> Endpoint:
         """Return where the next model call goes. Raises `CoordinatorError`."""
-        provider = self._parts.coordinators["provider"]
+        provider: ProviderStage = self._parts.coordinators["provider"]
         return self._guard.require(
             "provider",
             "current",
@@ -39,7 +40,7 @@ class Conversation:
 
     def mode(self) -> Mode:
         """Return what the agent may do now; the least, where that cannot be told."""
-        mode = self._parts.coordinators["mode"]
+        mode: ModeStage = self._parts.coordinators["mode"]
         return self._guard.read(
             "mode",
             "current",
@@ -67,6 +68,9 @@ class Conversation:
             created=now,
             updated=now,
         )
+        tell_tools = getattr(parts.coordinators["tool"], "start_session", None)
+        if tell_tools is not None:
+            self._guard.require("tool", "start_session", lambda: tell_tools(self.session_id))
         start = parts.coordinators["session"].start
         await self._guard.critical("session", "start", lambda: start(info))
         self._begun = True
@@ -100,14 +104,16 @@ class Conversation:
             session_id = await session.latest(str(self._workspace))
         await session.open(session_id)
         records = await session.load(session_id)
-        restored = Context(session.messages(records))
-        context.replace(restored, source="resume", emit=self._parts.bus.publish)
+        messages, repairs = session.restore(records)
+        if repairs:
+            self._parts.bus.publish(HistoryRepaired("resume", repairs))
+        context.replace(Context(messages), source="resume", emit=self._parts.bus.publish)
         self._parts.turn_loop.forget_mode()
         self.session_id = session_id
         self._resumed = True
         self._turns = sum(record.kind == "user" for record in records)
-        messages: tuple[Message, ...] = context.get_context().messages
-        return messages
+        in_force: tuple[Message, ...] = context.get_context().messages
+        return in_force
 
     def turn(self, text: str, told: Mapping[str, Any]) -> Turn:
         """Return the next turn; `told` is what the caller tells the prompt's contributors."""

@@ -35,7 +35,9 @@ class ModelStep:
 
     async def select_tools(self, turn: Turn) -> tuple[ToolSpec, ...]:
         """Return the tools to offer; all of them, capped, when selection fails."""
-        every = self._guard.read("tool", "specs", lambda: self._stages.tool.specs, (), fits=_specs)
+        none: tuple[ToolSpec, ...] = ()
+        tool = self._stages.tool
+        every = self._guard.read("tool", "specs", lambda: tool.specs, none, fits=_specs)
         return await self._guard.optional(
             "tool_selection",
             "select",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from victor.agent.event_bus import EventBus
@@ -10,6 +11,7 @@ from victor.agent.stages import Stages
 from victor.agent.turn import Limits, Turn
 from victor.events import ApprovalRequested, CheckpointTaken, ToolCallEnded, ToolCallReviewed
 from victor.messages import Effect, Message, ToolCall, ToolResult, tool_results
+from victor.pairing import interrupted
 from victor.protocols import (
     Allow,
     Ask,
@@ -24,8 +26,6 @@ from victor.protocols import (
 
 REPORTING_SECONDS = 10.0
 """How much longer than its tool the tool coordinator may take to give a result."""
-
-INTERRUPTED = "Interrupted before a result came; whether it took effect is unknown."
 
 
 class ToolStep:
@@ -73,7 +73,7 @@ class ToolStep:
             if isinstance(verdict, Allow)
         )
         paths = self._guard.read(
-            "tool", "paths", lambda: self._stages.tool.paths(allowed), (), fits=_tuple
+            "tool", "paths", lambda: self._stages.tool.paths(allowed), _NO_PATHS, fits=_tuple
         )
         if stage is None or not paths:
             return verdicts, None
@@ -127,12 +127,7 @@ class ToolStep:
 
     def message(self, calls: tuple[ToolCall, ...], answers: Mapping[str, ToolResult]) -> Message:
         """Return one result for every call, in order; what is missing was interrupted."""
-        return tool_results(
-            *[
-                answers.get(call.id) or ToolResult(call.id, INTERRUPTED, is_error=True)
-                for call in calls
-            ]
-        )
+        return tool_results(*[answers.get(call.id) or interrupted(call) for call in calls])
 
     def _mode(self) -> Mode:
         return self._guard.read(
@@ -199,6 +194,8 @@ class ToolStep:
 
 
 _FAILED: Any = object()
+
+_NO_PATHS: tuple[Path, ...] = ()
 
 
 def _without_safety(review: CallReview) -> Allow | Deny:

@@ -100,14 +100,15 @@ class TurnLoop:
                 return await self._end(turn, reply, reply.stop_reason)
 
             answers: dict[str, ToolResult] = {}
+            checkpoint = None
             try:
                 verdicts = await self._tools.review(calls)
                 verdicts, checkpoint = await self._tools.checkpoint(turn, calls, verdicts)
                 await self._tools.execute(turn, calls, verdicts, answers)
-                await self._tools.settle(checkpoint)
             finally:
                 # The context gets the whole step, also where it was cut short halfway.
                 self._append(turn, reply.message, self._tools.message(calls, answers))
+                await self._tools.settle(checkpoint)
             await self._bus.flush()
 
         turn.step += 1

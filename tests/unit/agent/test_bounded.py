@@ -165,6 +165,24 @@ async def test_the_work_may_use_timeouts_of_its_own() -> None:
     assert await Bounded(patient(), 5) == "went on"
 
 
+async def test_the_work_may_clean_up_for_long_after_a_timeout_of_its_own() -> None:
+    async def patient() -> str:
+        try:
+            async with asyncio.timeout(0.001):
+                try:
+                    await forever()
+                finally:
+                    await asyncio.sleep(0)  # The clean-up waits, so a limit for it is set.
+        except TimeoutError:
+            async with asyncio.timeout(5):
+                await beyond_the_grace.wait()
+        return "went on"
+
+    beyond_the_grace = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.05, beyond_the_grace.set)
+    assert await Bounded(patient(), 5) == "went on"
+
+
 async def test_closing_the_waiter_closes_the_work() -> None:
     closed = asyncio.Event()
 
