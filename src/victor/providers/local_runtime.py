@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from victor.errors import BadReply, ContextExceeded, InvalidRequest, ModelMissing, ProviderError
 from victor.messages import JsonObject, Usage
-from victor.providers.small_model import Completed, CompletionPiece
+from victor.providers.small_model_port import Completed, CompletionPiece
 from victor.providers.small_model_prompt import ChatMessage
 from victor.providers.weights import Progress, ReportProgress
 

@@ -24,6 +24,7 @@ EARLIER_CHARACTERS = 1600
 """How much of earlier turns the model sees."""
 _WHOLE_SYSTEM_CHARACTERS = 1200
 _FACTS_CHARACTERS = 700
+_STANDING = re.compile(r"standing instructions:\s*(.+)\Z", re.DOTALL)
 _FACT = re.compile(
     r"workspace|working (folder|directory)|\bmode\b|platform|/[\w.-]+/", re.IGNORECASE
 )
@@ -68,26 +69,26 @@ def _examples(names: set[str]) -> Iterator[str]:
     if "list" in names:
         yield f"User: what is in this folder?\nYou: {_answer('list', {'path': '.'})}"
     if "read" in names:
-        yield f"User: what does src/shop.py do?\nYou: {_answer('read', {'path': 'src/shop.py'})}"
+        yield f"User: what does <file> do?\nYou: {_answer('read', {'path': '<file>'})}"
     if "grep" in names:
-        yield (
-            "User: where is total_price used?\nYou: "
-            + _answer("grep", {"pattern": "total_price", "path": "."})
-        )
+        call = _answer("grep", {"pattern": "<name>", "path": "."})
+        yield f"User: where is <name> used?\nYou: {call}"
     if {"read", "write", "shell"} <= names:
+        run = _answer("shell", {"command": "python -m pytest -q"})
         yield (
-            "User: a test of src/shop.py fails, repair it\n"
-            f"You: {_answer('shell', {'command': 'python -m pytest -q'})}\n"
-            f"You, seeing the failure: {_answer('read', {'path': 'src/shop.py'})}\n"
-            f"You, seeing the mistake: {_answer('write', {'path': 'src/shop.py'})}\n"
-            f"You, after writing: {_answer('shell', {'command': 'python -m pytest -q'})}\n"
-            "You, seeing it pass: "
-            + _answer(REPLY, {"message": "Repaired: the total now counts every item."})
+            f"User: a test fails, repair it\nYou: {run}\n"
+            f"You, seeing the failure: {_answer('read', {'path': '<file>'})}\n"
+            f"You, seeing the mistake: {_answer('write', {'path': '<file>'})}\n"
+            f"You, after writing: {run}\n"
+            f"You, seeing it pass: {_answer(REPLY, {'message': 'Repaired: <what was wrong>.'})}"
         )
 
 
 def essential_facts(system: str) -> str:
-    """Return the caller's system prompt if it is short, else its lines that state facts."""
+    """Return the caller's system prompt if it is short, else what of it a small model can use.
+
+    That is the lines that state where it works, and the user's standing instructions.
+    """
     system = system.strip()
     if len(system) <= _WHOLE_SYSTEM_CHARACTERS:
         return system
@@ -98,6 +99,9 @@ def essential_facts(system: str) -> str:
         if line and len(line) <= room and _FACT.search(line):
             kept.append(line)
             room -= len(line) + 1
+    standing = _STANDING.search(system)
+    if standing:
+        kept.append(shortened(standing.group(1).strip(), _FACTS_CHARACTERS))
     return "\n".join(kept)
 
 
@@ -173,6 +177,10 @@ def _next_step(done: Done, turn: SmallModelTurn) -> str:
             return "Next: read the file that is wrong, or write it anew."
         case "write" | "edit" if not done.failed:
             return "Next: run the tests or the program, or reply if the task is done."
+        case "read" if done.failed:
+            return "Next: write it if it is to be made, or look elsewhere."
+        case "list" if "README.md" in done.result.content and not turn.has_read("README.md"):
+            return f"Next: read README.md to learn what the project is, or reply to: {task}"
         case _ if done.failed:
             return "Next: try it differently, or reply what went wrong."
         case _:
@@ -185,31 +193,51 @@ _PART_RULES = (
 )
 _WRITING_RULES = (
     "You are a careful programmer. Answer with one fenced code block that holds the complete new "
-    "text of the file, from its first line to its last. No words before or after it."
+    "text of the file, from its first line to its last, and nothing after it."
 )
 
 
 def writing_messages(
-    turn: SmallModelTurn, tool: str, name: str, arguments: JsonObject, *, insist: str = ""
+    turn: SmallModelTurn, tool: str, name: str, arguments: JsonObject, *, diagnosis: str = ""
 ) -> list[ChatMessage]:
     """Return the fresh prompt for one long argument: task, files, what failed, what to write."""
     path = str(arguments.get("path", ""))
-    parts = [f"Task: {shortened(turn.task.strip(), 1500)}"]
-    for other, text in turn.other_files(path)[:2]:
-        parts.append(f"For reference, {other}:\n```\n{shortened(text, 1800)}```")
-    if turn.last_failure:
-        parts.append(f"This failed:\n```\n{shortened(turn.last_failure, 1500)}\n```")
-    present = turn.present_content(path)
-    if present is not None:
-        parts.append(f"{path} is now:\n```\n{shortened(present, 9000)}```")
-    parts.append(_wanted(tool, name, path, arguments, known=present is not None))
-    if insist:
-        parts.append(insist)
+    parts = _evidence(turn, path)
+    if diagnosis:
+        parts.append(f"What is wrong: {diagnosis}")
+    parts.append(_wanted(tool, name, path, arguments, known=bool(turn.present_content(path))))
     rules = _WRITING_RULES if tool == "write" else _PART_RULES
     return [
         {"role": "system", "content": rules},
         {"role": "user", "content": "\n\n".join(parts)},
     ]
+
+
+def diagnosis_messages(turn: SmallModelTurn, path: str) -> list[ChatMessage]:
+    """Return the prompt that asks, in words, what is wrong with the file."""
+    asked = (
+        f"In at most two sentences: which line of {path} is wrong, and what should stand there "
+        "instead?"
+    )
+    return [
+        {"role": "system", "content": "You are a careful programmer."},
+        {"role": "user", "content": "\n\n".join((*_evidence(turn, path), asked))},
+    ]
+
+
+def _evidence(turn: SmallModelTurn, path: str) -> list[str]:
+    """Return what the turn has seen that bears on the file."""
+    parts = [f"Task: {shortened(turn.task.strip(), 1500)}"]
+    present = turn.present_content(path)
+    if present:
+        parts.append(f"{path} is now:\n```\n{shortened(present, 9000)}```")
+    elif turn.seen_content(path):
+        parts.append(f"A part of {path}:\n```\n{shortened(turn.seen_content(path), 6000)}\n```")
+    for other, text in turn.other_files(path)[:2]:
+        parts.append(f"{other}, which stays as it is:\n```\n{shortened(text, 1800)}```")
+    if turn.last_failure:
+        parts.append(f"This failed:\n```\n{shortened(turn.last_failure, 1500)}\n```")
+    return parts
 
 
 def _wanted(tool: str, name: str, path: str, arguments: JsonObject, *, known: bool) -> str:

@@ -6,6 +6,7 @@ they are written afterwards, in a generation of their own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from victor.messages import JsonObject, ToolSpec
@@ -69,9 +70,17 @@ def _plain(schema: JsonObject) -> dict[str, Any]:
     return plain
 
 
-def answer_schema(tools: tuple[ToolSpec, ...], *, reply: bool) -> dict[str, Any]:
-    """Return the schema of one answer: a call of one of `tools`, or a reply if that is allowed."""
-    choices = [_choice(spec.name, short_parameters(spec)) for spec in tools]
+def answer_schema(
+    tools: tuple[ToolSpec, ...],
+    *,
+    reply: bool,
+    paths: Mapping[str, tuple[str, ...]] | None = None,
+) -> dict[str, Any]:
+    """Return the schema of one answer: a call of one of `tools`, or a reply if that is allowed.
+
+    `paths` says, by tool, what its argument `path` may be; a tool not in it takes any.
+    """
+    choices = [_choice(spec.name, _held(spec, paths or {})) for spec in tools]
     if reply or not choices:
         message = {
             "type": "object",
@@ -81,6 +90,13 @@ def answer_schema(tools: tuple[ToolSpec, ...], *, reply: bool) -> dict[str, Any]
         }
         choices.append(_choice(REPLY, message))
     return choices[0] if len(choices) == 1 else {"anyOf": choices}
+
+
+def _held(spec: ToolSpec, paths: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    parameters = short_parameters(spec)
+    if spec.name in paths and "path" in parameters["properties"]:
+        parameters["properties"]["path"] = {"type": "string", "enum": list(paths[spec.name])}
+    return parameters
 
 
 def _choice(name: str, arguments: dict[str, Any]) -> dict[str, Any]:

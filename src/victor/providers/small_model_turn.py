@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from victor.messages import Effect, JsonObject, Message, Role, ToolCall, ToolResult, ToolSpec
+from victor.providers.small_model_files import KnownPaths, calls_with_results, users_words
 
 _TO_BE_CHECKED = re.compile(
-    r"\b(tests?|pytest|fix(es|ed)?|bugs?|failing|fails?|run)\b", re.IGNORECASE
+    r"\b(pytest|fix(es|ed)?|repair|bugs?|failing|fails?|broken)\b", re.IGNORECASE
 )
-_TO_BE_MADE = re.compile(r"\b(create|new|add|generate|make)\b", re.IGNORECASE)
+_TO_BE_MADE = re.compile(
+    r"\b(create|new|add|generate|make|write|save|put|implement|build)\b", re.IGNORECASE
+)
 _FAILED = re.compile(
     r"^Traceback |\b[1-9]\d* (failed|errors?)\b|^FAILED\b"
     r"|\bexit(ed)?( with)?( code| status)?:? [1-9]",
     re.IGNORECASE | re.MULTILINE,
 )
 _REFUSED = re.compile(r"den(y|ied)|not allowed|refused|mode", re.IGNORECASE)
+_IN_PART = re.compile(r"^\[There are more lines|more characters\]$", re.MULTILINE)
+_EMPTY = re.compile(r"\S+ is empty\.\s*")
 _NUMBERED = re.compile(r"^\s*(\d+)(?:\t|[:|│→] ?)(.*)$")
-_HOLDS = 10
+_HOLDS = 12
 _SAME_CALLS = 3
 _WHOLE_FILE_CHARACTERS = 7000
 _WRITING = frozenset({"write", "edit"})
@@ -51,6 +56,8 @@ class SmallModelTurn:
     """The messages of earlier turns."""
     effects: frozenset[str] = frozenset()
     """Names of the tools that change something."""
+    known: KnownPaths = field(default_factory=KnownPaths)
+    """The paths that the conversation has named."""
 
     @classmethod
     def of(cls, messages: tuple[Message, ...], tools: tuple[ToolSpec, ...]) -> SmallModelTurn:
@@ -58,8 +65,9 @@ class SmallModelTurn:
         starts = [i for i, message in enumerate(messages) if message.role is Role.USER]
         start = starts[-1] if starts else 0
         effects = frozenset(spec.name for spec in tools if spec.effect is not Effect.READ_ONLY)
-        task = messages[start].text if starts else ""
-        return cls(task, tuple(_done(messages[start:])), messages[:start], effects)
+        task = users_words(messages[start]) if starts else ""
+        done = tuple(Done(*pair) for pair in calls_with_results(messages[start:]))
+        return cls(task, done, messages[:start], effects, KnownPaths.of(messages))
 
     def repeats(self, name: str, arguments: JsonObject) -> bool:
         """Return whether the call would give nothing that an earlier one did not give.
@@ -69,51 +77,90 @@ class SmallModelTurn:
         same = [d for d in self.done if _same(d.call, name, arguments)]
         if len(same) >= _SAME_CALLS:
             return True
+        # In a repair the commands only check, and what was written is known without reading it.
+        refreshing = self.effects - {"shell"} if self.is_repair else self.effects
         for done in reversed(self.done):
             if _same(done.call, name, arguments):
                 return True
-            if done.call.name in self.effects:
-                return False
+            if done.call.name in refreshing:
+                return name == "read" and self.is_repair and bool(same)
         return False
 
     def may_reply(self, names: frozenset[str]) -> bool:
         """Return whether the turn may end here, with the tools of these `names` at hand.
 
-        It may not while what it wrote is unchecked or its last check failed, within limits.
+        It may not while what it wrote is unchecked, or its last check or call failed, within
+        limits.
         """
         if not self.done or len(self.done) >= _HOLDS or not names:
             return True
         last = self.done[-1]
-        if last.result.is_error and _REFUSED.search(last.result.content):
+        if last.result.is_error and not _FAILED.search(last.result.content):
+            failures = sum(done.result.is_error for done in self.done)
+            return failures > 2 or bool(_REFUSED.search(last.result.content))
+        if not self.is_repair:
             return True
-        if last.result.is_error:
-            return sum(done.result.is_error for done in self.done) > 2
-        if not _TO_BE_CHECKED.search(self.task):
-            return True
-        if last.call.name in _WRITING:
-            return "shell" not in names
-        return not (self.has_written and last.failed)
+        return "shell" not in names or self._is_checked
 
     @property
-    def has_written(self) -> bool:
-        """Whether a file was written in this turn."""
-        return any(d.call.name in _WRITING and not d.result.is_error for d in self.done)
+    def is_repair(self) -> bool:
+        """Whether the task is to make something work, which a run shows."""
+        return bool(_TO_BE_CHECKED.search(self.task))
+
+    def first_look(self, names: frozenset[str]) -> str:
+        """Return the folder to list before anything else; empty where there is no need to.
+
+        A repair that begins with a guess of a file's name is lost.
+        """
+        listed = any(done.call.name in {"list", "glob"} for done in self.done)
+        return "" if listed or not self.is_repair or "list" not in names else "."
+
+    def unread_test(self) -> str:
+        """Return a known test file that the last failure names and nobody read; else empty."""
+        failure = self.last_failure
+        for name in self.known.files:
+            base = posixpath.basename(name)
+            if "test" in base and base in failure and not self.has_read(name):
+                return name
+        return ""
+
+    @property
+    def is_making(self) -> bool:
+        """Whether the task may need files that are not there yet."""
+        return bool(_TO_BE_MADE.search(self.task))
+
+    @property
+    def _is_checked(self) -> bool:
+        """Whether a command has run well since the last writing."""
+        for done in reversed(self.done):
+            if done.call.name in _WRITING or done.call.name == "shell":
+                return done.call.name == "shell" and not done.failed
+        return False
 
     def must_read_first(self, path: str) -> bool:
         """Return whether a file is about to be written over that was not looked at yet."""
-        known = any(d.call.arguments.get("path") == path for d in self.done)
-        if known or not path:
+        if self.known.is_missing(path):
             return False
-        name = path.rsplit("/", 1)[-1]
-        listed = any(name in d.result.content for d in self.done)
-        return listed or not _TO_BE_MADE.search(self.task)
+        return not any(
+            d.call.arguments.get("path") == path and not d.result.is_error for d in self.done
+        )
+
+    def has_read(self, path: str) -> bool:
+        """Return whether the file was read in this turn."""
+        return any(
+            d.call.name == "read" and d.call.arguments.get("path") == path for d in self.done
+        )
 
     def is_long(self, path: str) -> bool:
         """Return whether the file was seen in part only, or is too long to be written whole."""
         return any(
             d.call.name == "read"
             and d.call.arguments.get("path") == path
-            and (bool(d.result.full_output) or len(d.result.content) > _WHOLE_FILE_CHARACTERS)
+            and (
+                bool(d.result.full_output)
+                or len(d.result.content) > _WHOLE_FILE_CHARACTERS
+                or bool(_IN_PART.search(d.result.content))
+            )
             for d in self.done
         )
 
@@ -133,11 +180,24 @@ class SmallModelTurn:
                 continue
             if call.name == "write" and isinstance(call.arguments.get("content"), str):
                 return str(call.arguments["content"])
+            if call.name == "read" and _EMPTY.fullmatch(done.result.content):
+                return ""
             if call.name == "read":
-                return (
-                    None if done.result.full_output else without_line_numbers(done.result.content)
-                )
+                return None if self.is_long(path) else without_line_numbers(done.result.content)
         return None
+
+    def seen_content(self, path: str) -> str:
+        """Return the lines of a file that is known in part only, as last read; else empty."""
+        for done in reversed(self.done):
+            if done.call.name == "read" and done.call.arguments.get("path") == path:
+                return without_line_numbers(done.result.content)
+        return ""
+
+    def has_written(self, path: str) -> bool:
+        """Return whether the file was written in this turn."""
+        return any(
+            d.call.name in _WRITING and d.call.arguments.get("path") == path for d in self.done
+        )
 
     @property
     def last_failure(self) -> str:
@@ -155,16 +215,6 @@ class SmallModelTurn:
             if done.call.name == "read" and name != path and not done.result.is_error:
                 seen.setdefault(str(name), without_line_numbers(done.result.content))
         return tuple(seen.items())
-
-
-def _done(messages: Iterable[Message]) -> Iterable[Done]:
-    calls: dict[str, ToolCall] = {}
-    for message in messages:
-        calls.update((call.id, call) for call in message.tool_calls)
-        for result in message.tool_results:
-            call = calls.get(result.call_id)
-            if call is not None:
-                yield Done(call, result)
 
 
 def _same(call: ToolCall, name: str, arguments: JsonObject) -> bool:

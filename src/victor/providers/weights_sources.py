@@ -223,7 +223,7 @@ def _range(client: httpx2.Client, url: str, offset: int) -> Generator[bytes, Non
         if response.status_code not in (200, 206):
             raise SourceFailed(f"it answered {response.status_code} {response.reason_phrase}")
         skip = offset if response.status_code == 200 else 0
-        for chunk in response.iter_raw(_CHUNK):
+        for chunk in response.iter_raw():
             if skip >= len(chunk):
                 skip -= len(chunk)
                 continue
