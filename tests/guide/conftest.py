@@ -51,9 +51,8 @@ class Reader:
 
     def close(self) -> None:
         """End the loop."""
-        for name in ("orchestrator",):
-            if name in self.names:
-                self.wait_for(self.names[name].close())
+        if "orchestrator" in self.names:
+            self.wait_for(self.names["orchestrator"].close())
         self.wait_for(self.names["provider"].aclose())
         self._runner.close()
 
@@ -74,6 +73,8 @@ class Database:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AnthropicLoopback]:
+    # The guide's programs end without closing what they made; no file is to be left open here.
+    monkeypatch.setenv("VICTOR_EPHEMERAL", "true")
     with AnthropicLoopback(otherwise="Coordinators each do one thing.") as server:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
         yield server

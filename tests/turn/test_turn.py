@@ -43,6 +43,7 @@ from victor.events import (
 )
 from victor.messages import (
     Effect,
+    Request,
     Role,
     StopReason,
     ToolChoice,
@@ -369,6 +370,23 @@ async def test_a_session_is_recorded_and_resumed_by_another_orchestrator(new: Ne
     (info,) = await second.sessions()
     assert (info.id, info.turns) == (first.session_id, 2)
     await second.close()
+
+
+async def test_a_summary_may_be_written_by_a_model_of_its_own(new: New) -> None:
+    def play(request: Request) -> str:
+        return "A summary." if request.model == "cheap" else "word " * 300
+
+    provider = ScriptedProvider(play, repeat=True)
+    orchestrator = new(
+        provider=provider,
+        summary_model="cheap",
+        context_compaction_strategy="summarization",
+        context_window=4_000,
+    )
+    for _ in range(15):
+        await orchestrator.chat("Go on")
+    assert "cheap" in [request.model for request in provider.requests]
+    assert any("A summary." in m.text for m in provider.requests[-1].messages)
 
 
 async def test_the_mode_is_told_behind_the_users_words_when_it_changes(new: New) -> None:

@@ -146,13 +146,14 @@ class ModelStep:
         return reply
 
     async def _summarize(self, instructions: str, text: str) -> str:
-        """Ask the current model, outside of the conversation. Raises `ProviderError`."""
-        provider, model = (
-            self._stages.provider.current.provider,
-            self._stages.provider.current.model,
-        )
+        """Ask a model of the current provider, outside of the conversation.
+
+        Raises `ProviderError`.
+        """
+        endpoint = self.endpoint()
+        model = self.limits.summary_model or endpoint.model
         request = Request(model=model, messages=(user(text),), system=instructions)
-        reply = await self._stages.chat.reply(provider, request, _unheard)
+        reply = await self._stages.chat.reply(endpoint.provider, request, _unheard)
         return reply.message.text
 
 

@@ -41,6 +41,8 @@ class Limits:
     """Seconds that one model call may take in all."""
     tool_calling_timeout: float = 120.0
     """Seconds that one tool call may take."""
+    summary_model: str | None = None
+    """The model that summarizes; None is the one that serves."""
     context_window: int | None = None
     """Tokens; overrides what is known of the model."""
 
