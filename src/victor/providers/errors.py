@@ -7,14 +7,12 @@ out of it, wherever a server may have put it.
 
 from __future__ import annotations
 
-import email.utils
 import math
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from victor.errors import (
     AuthenticationError,
@@ -128,8 +126,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     seconds = _number(value)
     if seconds is not None or not value:
         return seconds
+    from email.utils import parsedate_to_datetime
+
     try:
-        moment = email.utils.parsedate_to_datetime(value)
+        moment = parsedate_to_datetime(value)
     except ValueError:
         return None
     return max(0.0, moment.timestamp() - time.time())
@@ -137,6 +137,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def is_loopback(address: str | None) -> bool:
     """Return whether the URL leads to this machine, where servers ask for no key."""
+    from urllib.parse import urlsplit
+
     host = (urlsplit(address or "").hostname or "").lower()
     return host == "localhost" or host == "::1" or host.startswith("127.")
 
