@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import re
 from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,15 @@ from victor.testing.loopback import AnthropicLoopback
 GUIDE = Path(__file__).parent / "coordinator_quickstart.md"
 
 
+@pytest.fixture(scope="session")
+def guide() -> Path:
+    """Where the copy of the guide is kept."""
+    return GUIDE
+
+
+@pytest.fixture(scope="session")
 def blocks() -> list[str]:
-    """Return the guide's Python blocks, in order."""
+    """The guide's Python blocks, in order."""
     return re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 
 
@@ -55,6 +62,19 @@ class Reader:
             self.wait_for(self.names["orchestrator"].close())
         self.wait_for(self.names["provider"].aclose())
         self._runner.close()
+
+
+@pytest.fixture
+def names_of_block(blocks: list[str]) -> Callable[..., dict[str, Any]]:
+    """Return what runs the one block that contains a text, and gives the names that it leaves."""
+
+    def run(marker: str, **names: Any) -> dict[str, Any]:
+        (source,) = [block for block in blocks if marker in block]
+        namespace = {"__name__": "guide", **names}
+        exec(compile(source, marker, "exec"), namespace)
+        return namespace
+
+    return run
 
 
 class Database:

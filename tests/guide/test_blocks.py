@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.guide.conftest import GUIDE, blocks
 
 
 @pytest.fixture(autouse=True)
@@ -14,14 +13,14 @@ def in_an_empty_folder(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_the_guide_has_fourteen_python_blocks() -> None:
-    assert len(blocks()) == 14
+def test_the_guide_has_fourteen_python_blocks(blocks: list[str]) -> None:
+    assert len(blocks) == 14
 
 
 def test_all_blocks_run_in_order_in_one_program(
-    reader: Any, server: Any, capsys: pytest.CaptureFixture[str]
+    reader: Any, server: Any, blocks: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for block in blocks():
+    for block in blocks:
         reader.run(block)
     printed = capsys.readouterr().out
     assert "Coordinators each do one thing." in printed
@@ -35,8 +34,8 @@ def test_all_blocks_run_in_order_in_one_program(
     assert {request["model"] for request in server.requests} == {"claude-sonnet-4-5"}
 
 
-def test_the_copy_is_the_whole_guide() -> None:
+def test_the_copy_is_the_whole_guide(guide: Path) -> None:
     """Nothing was left out of the copy: it has the guide's first and last words."""
-    text = GUIDE.read_text(encoding="utf-8")
+    text = guide.read_text(encoding="utf-8")
     assert text.startswith("# Coordinator-Based Architecture: Quick Start Guide")
     assert text.rstrip().endswith("**Reading Time:** 4 minutes")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.guide.conftest import blocks
 from victor.agent import coordinators
 from victor.agent.coordinator_access import COORDINATORS
 from victor.agent.coordinators.analytics_coordinator import AnalyticsCoordinator
@@ -42,12 +42,7 @@ def orchestrator(*replies: Any, provider: Any = None, **more: Any) -> AgentOrche
     return AgentOrchestrator(settings, provider or ScriptedProvider(*replies), "m", **more)
 
 
-def names_of_block(marker: str, **names: Any) -> dict[str, Any]:
-    """Run the block that contains `marker` and return the names it leaves."""
-    (source,) = [block for block in blocks() if marker in block]
-    namespace = {"__name__": "guide", **names}
-    exec(compile(source, marker, "exec"), namespace)
-    return namespace
+NamesOfBlock = Callable[..., dict[str, Any]]
 
 
 def test_there_are_fifteen_coordinators_each_with_one_responsibility() -> None:
@@ -75,7 +70,9 @@ async def test_chat_and_streaming_are_equal() -> None:
     assert "".join(streamed) == chatted == "A story."
 
 
-async def test_every_setting_that_the_guide_shows_does_what_it_says(tmp_path: Path) -> None:
+async def test_every_setting_that_the_guide_shows_does_what_it_says(
+    names_of_block: NamesOfBlock, tmp_path: Path
+) -> None:
     """«Configure coordinators via settings»"""
     made = names_of_block(
         "context_compaction_threshold=0.8",
@@ -96,7 +93,7 @@ async def test_every_setting_that_the_guide_shows_does_what_it_says(tmp_path: Pa
 
 
 async def test_a_custom_provider_of_high_priority_wins_over_the_fallback(
-    monkeypatch: pytest.MonkeyPatch,
+    names_of_block: NamesOfBlock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pattern 1: «return 100  # High priority», «EnvironmentConfigProvider(),  # Fallback»"""
     monkeypatch.setenv("VICTOR_TEMPERATURE", "0.1")
@@ -121,7 +118,7 @@ async def test_a_custom_provider_of_high_priority_wins_over_the_fallback(
 
 
 async def test_a_contributors_text_is_in_the_system_prompt_that_the_server_received(
-    server: Any,
+    names_of_block: NamesOfBlock, server: Any
 ) -> None:
     """Pattern 2: «Add custom prompt building logic»"""
     async with AgentOrchestrator(
@@ -136,7 +133,7 @@ async def test_a_contributors_text_is_in_the_system_prompt_that_the_server_recei
     assert "Compliance" not in second
 
 
-async def test_a_custom_strategy_keeps_the_last_ten_messages() -> None:
+async def test_a_custom_strategy_keeps_the_last_ten_messages(names_of_block: NamesOfBlock) -> None:
     """Pattern 3: «prioritize recent messages», «Requires registration»"""
     names = names_of_block("class CustomCompactionStrategy", Settings=Settings)
     assert names["settings"].context_compaction_strategy == "custom"
@@ -166,7 +163,9 @@ async def test_a_custom_strategy_keeps_the_last_ten_messages() -> None:
     assert all(text.startswith(("word", "more")) for text in spoken)
 
 
-async def test_an_exporter_is_called_with_the_events(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_an_exporter_is_called_with_the_events(
+    names_of_block: NamesOfBlock, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Pattern 4: «Export analytics to custom destinations», «Also log to console»"""
     from victor.telemetry import ConsoleAnalyticsExporter
 
@@ -231,7 +230,7 @@ async def test_a_failing_coordinator_does_not_stop_the_others() -> None:
 
 
 @pytest.mark.parametrize("part", ["analytics", "metrics"])
-async def test_a_disabled_part_is_really_left_out(part: str) -> None:
+async def test_a_disabled_part_is_really_left_out(names_of_block: NamesOfBlock, part: str) -> None:
     """«enable_analytics=False,    # Disable analytics»"""
     names = names_of_block("enable_analytics=False", Settings=Settings)
     settings = names["settings"].model_copy(update={"ephemeral": True})
@@ -265,7 +264,7 @@ def test_custom_coordinators_can_be_passed_for_all_fifteen() -> None:
         assert getattr(other, f"_{name}_coordinator") is given
 
 
-def test_the_quick_references_imports_are_the_real_things() -> None:
+def test_the_quick_references_imports_are_the_real_things(names_of_block: NamesOfBlock) -> None:
     """«Import Statements»"""
     names = names_of_block("IAnalyticsExporter,\n)")
     for name in ("AgentOrchestrator", "ConfigCoordinator", "AnalyticsCoordinator"):
