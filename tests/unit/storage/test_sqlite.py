@@ -163,8 +163,10 @@ async def test_a_file_that_is_no_database_is_named_with_the_remedy(
     for _ in range(2):
         with pytest.raises(SessionError, match=r"notes.txt.*not a database.*Move the file away"):
             await opened(text).list()
+    checkpoints = SqliteCheckpointStore(text)
     with pytest.raises(CheckpointError, match=r"notes\.txt"):
-        await SqliteCheckpointStore(text).get("c1")
+        await checkpoints.get("c1")
+    await checkpoints.aclose()
 
 
 async def test_a_damaged_page_is_an_error_and_not_another_history(

@@ -122,6 +122,7 @@ async def test_a_record_that_the_store_refuses_is_not_acknowledged(tmp_path: Pat
     session = SessionCoordinator(SqliteSessionStore(blocked / "s.db"))
     with pytest.raises(SessionError, match="VICTOR_HOME"):
         await session.start(INFO)
+    await session.close()
 
 
 def test_a_conversation_is_rebuilt_as_it_was() -> None:
