@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from victor.cli.approval import TerminalApprover, YesToAll
 from victor.cli.exits import ExitCode, code_for
 from victor.cli.json_lines import JsonLines
-from victor.cli.start import Options, Start
+from victor.cli.start import Choose, Options, Start
 from victor.cli.terminal import console, interactive, silent_keys
 from victor.cli.turn_runner import TurnRunner
 from victor.cli.turn_view import JsonView, PipeView, TerminalView, TurnView
@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 class ChatSession:
     """One run of the command."""
 
-    def __init__(self, options: Options, *, resume: str | None, as_json: bool, plain: bool) -> None:
+    def __init__(
+        self,
+        options: Options,
+        *,
+        resume: str | None = None,
+        as_json: bool = False,
+        plain: bool = False,
+        choose: Choose | None = None,
+    ) -> None:
+        """`choose` picks the model; see `Start`."""
+        self._choose = choose
         self._options = options
         self._resume = resume
         self._plain = plain
@@ -53,6 +63,7 @@ class ChatSession:
             self._options,
             approver=self._person(view),
             progress=lambda what, done, total: self._progress(view, what, done, total),
+            choose=self._choose,
         )
         try:
             orchestrator = runner.run(self._begin(start, view))

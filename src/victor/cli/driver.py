@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from victor.cli.approval import TerminalApprover, YesToAll
 from victor.cli.json_lines import JsonLines
-from victor.cli.start import Options, Start
+from victor.cli.start import Choose, Options, Start
 from victor.cli.terminal import console, interactive
 from victor.cli.turn_runner import TurnRunner
 from victor.cli.turn_view import JsonView, PipeView, TerminalView, TurnView
@@ -39,9 +39,9 @@ class _Shown:
 class Driver:
     """Opens a conversation, lets something drive it, and closes it."""
 
-    def __init__(self, options: Options, *, as_json: bool, model: bool = True) -> None:
+    def __init__(self, options: Options, *, as_json: bool, choose: Choose | None = None) -> None:
         self._options = options
-        self._model = model
+        self._choose = choose
         self.lines = JsonLines(sys.stdout)
         self._approver: IApprover | None = YesToAll() if options.yes else None
         self._view = self._make_view(as_json=as_json)
@@ -58,7 +58,9 @@ class Driver:
 
     async def _run(self, work: Callable[[AgentOrchestrator], Awaitable[T]]) -> T:
         self._loop = asyncio.get_running_loop()
-        start = Start(self._options, approver=self._approver, progress=self._progress)
+        start = Start(
+            self._options, approver=self._approver, progress=self._progress, choose=self._choose
+        )
         try:
             served = await asyncio.to_thread(start.choose)
             orchestrator = await start.open(served.provider, served.model)

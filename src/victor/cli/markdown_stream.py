@@ -20,6 +20,8 @@ class MarkdownStream:
 
     def __init__(self) -> None:
         self._tail = ""
+        self._enough = 0
+        """Length of the tail that is worth another look."""
         self._parser: MarkdownIt | None = None
 
     @property
@@ -30,8 +32,10 @@ class MarkdownStream:
     def feed(self, text: str) -> tuple[str, ...]:
         """Add `text` and return the blocks that became final, oldest first."""
         self._tail += text
-        if "\n" not in text:
+        if "\n" not in text or len(self._tail) < self._enough:
             return ()
+        # Each look reads the whole tail; this keeps the cost of long blocks from being quadratic.
+        self._enough = len(self._tail) * 9 // 8
         # A line that has not ended may still become anything.
         starts = [line for line, _ in self._blocks(self._tail[: self._tail.rindex("\n") + 1])]
         if len(starts) < 2:
@@ -40,11 +44,12 @@ class MarkdownStream:
         cuts = [0, *starts[1:]]
         blocks = tuple("".join(lines[begin:end]) for begin, end in pairwise(cuts))
         self._tail = "".join(lines[cuts[-1] :])
+        self._enough = 0
         return blocks
 
     def finish(self) -> str:
         """Return what is left and start over."""
-        left, self._tail = self._tail, ""
+        left, self._tail, self._enough = self._tail, "", 0
         return left
 
     def grows_only(self) -> bool:

@@ -76,6 +76,10 @@ class Served:
         return f"{first}\n{self.notice}" if self.notice else first
 
 
+Choose: TypeAlias = Callable[[Mapping[str, Any], str | None, str | None, ReportProgress], Served]
+"""Takes the settings, a provider's and a model's name if asked for, and the progress reporter."""
+
+
 def configuration(options: Options) -> ConfigCoordinator:
     """Return the settings that hold for `options`, with their origins. Raises `ConfigError`."""
     from victor.agent.coordinators.config_coordinator import ConfigCoordinator
@@ -120,14 +124,19 @@ class Start:
         *,
         approver: IApprover | None = None,
         progress: ReportProgress | None = None,
+        choose: Choose | None = None,
     ) -> None:
+        """`choose` picks the model; by default as `victor.providers.choose` does.
+
+        Raises `ConfigError`.
+        """
+        self._choose = choose or _choose
         self._options = options
         self._approver = approver
         self._progress = progress or _progress_lines
         self._providers: list[IProvider] = []
         self._open: AgentOrchestrator | None = None
         self.config = configuration(options)
-        """Raises `ConfigError` at construction."""
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a person should know of the configuration."""
@@ -138,7 +147,7 @@ class Start:
 
         Raises `ConfigError`, or `ProviderError` where none can serve.
         """
-        served = _choose(self.config.get_config(), name, model, self._progress)
+        served = self._choose(self.config.get_config(), name, model, self._progress)
         self._providers.append(served.provider)
         return served
 

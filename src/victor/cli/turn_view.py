@@ -51,6 +51,23 @@ def notice(event: Event) -> str:
             return f"{coordinator} works again."
         case happened.TurnEnded(response):
             return _STOPPED.get(response.stop_reason, "")
+    return _driven(event)
+
+
+def _driven(event: Event) -> str:
+    """Return the sentence for an event of a workflow or an evaluation."""
+    match event:
+        case happened.WorkflowStepStarted(step=step):
+            return f"step {step}"
+        case happened.WorkflowStepEnded(step=step, status=status, error=error):
+            why = f": {error}" if error else ""
+            return f"step {step} {status} ({duration(event.seconds)}){why}"
+        case happened.EvaluationStarted(suite=suite, tasks=tasks, tries=tries):
+            return f"{suite}: {tasks} tasks, {tries} tries of each"
+        case happened.TrialEnded(task=task, trial=trial, passed=passed, reason=reason):
+            why = f": {one_line(reason)}" if reason and not passed else ""
+            outcome = "passed" if passed else "failed"
+            return f"{task} #{trial} {outcome} ({duration(event.seconds)}){why}"
     return ""
 
 
