@@ -75,6 +75,9 @@ _XAI: dict[str, _Row] = {"grok-4.5": (500_000, 64_000, 2.0, 6.0, 0.50, None)}
 _VENDORS = {"anthropic": _ANTHROPIC, "openai": _OPENAI, "deepseek": _DEEPSEEK, "xai": _XAI}
 _SAME_MODELS = {"azure": "openai"}
 
+_NO_TOOLS = frozenset({"gpt-6.2-astra", "gpt-6.2-sol", "gpt-6.1-sol", "gpt-6-astra"})
+"""Models that take tools over another protocol of the vendor's, but not over chat completions."""
+
 _DEFAULTS = {
     "anthropic": "claude-sonnet-5-5",
     # The strongest of those that take tools over chat completions.
@@ -100,8 +103,12 @@ def model_info(provider: str, model: str) -> ModelInfo:
 
 
 def known_models(provider: str) -> tuple[ModelInfo, ...]:
-    """Return the models listed for `provider`, its default first; none where none are."""
-    return tuple(_info(name, row) for name, row in _VENDORS.get(provider, {}).items())
+    """Return the listed models of `provider` that can use tools, its default first.
+
+    Empty where none are listed. `model_info` knows the others as well.
+    """
+    rows = _VENDORS.get(provider, {})
+    return tuple(_info(name, row) for name, row in rows.items() if name not in _NO_TOOLS)
 
 
 def default_model(provider: str) -> str:

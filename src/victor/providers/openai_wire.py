@@ -30,7 +30,7 @@ from victor.providers.presets import Preset
 Json: TypeAlias = dict[str, Any]
 
 _REASONS = re.compile(r"(gpt-([5-9]|\d\d)|o\d)")
-_TOOLS_WITHOUT_EFFORT = re.compile(r"gpt-(5\.[6-9]|[6-9])(?!.*astra)(?!\.[12]-sol)")
+_TOOLS_WITHOUT_EFFORT = re.compile(r"gpt-(5\.[4-9]|[6-9])(?!.*astra)(?!\.[12]-sol)")
 """Models that take tools here only with effort `none`; the others named refuse even that."""
 _STOP_REASONS = {
     "stop": StopReason.END,

@@ -65,3 +65,8 @@ def test_cached_tokens_cost_their_own_price_and_are_not_counted_twice() -> None:
 def test_without_cache_prices_cached_tokens_cost_what_others_do() -> None:
     info = ModelInfo("m", 1000, 100, 2.0, 10.0)
     assert cost(Usage(input=500_000, cache_read=400_000), info) == pytest.approx(1.0)
+
+
+def test_a_model_that_takes_no_tools_here_is_known_but_not_offered() -> None:
+    assert model_info("openai", "gpt-6.2-sol").known
+    assert "gpt-6.2-sol" not in {info.name for info in known_models("openai")}

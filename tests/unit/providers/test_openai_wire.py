@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from victor.messages import Message, Request, Role, Text, Thinking, ToolCall, assistant, user
@@ -41,6 +43,21 @@ def test_the_output_limit_has_each_servers_own_name(
 ) -> None:
     request = Request("m", (user("Hi"),), max_tokens=7)
     assert encode_request(request, preset_for(name, base_url))[key] == 7
+
+
+@pytest.mark.parametrize("model", ["gpt-5.4-mini", "gpt-5.6-sol", "gpt-6-sol", "gpt-6.1-terra"])
+def test_tools_come_with_the_effort_that_openai_takes_them_with(model: str, make_tool: Any) -> None:
+    request = Request(model, (user("Hi"),), tools=(make_tool("f"),), temperature=0.5)
+    body = encode_request(request, PRESETS["openai"])
+    assert body["reasoning_effort"] == "none"
+    assert body["temperature"] == 0.5
+    assert "reasoning_effort" not in encode_request(request, PRESETS["vllm"])
+
+
+@pytest.mark.parametrize("model", ["gpt-6.2-sol", "gpt-6.2-astra", "gpt-6.1-sol", "gpt-6-astra"])
+def test_a_model_that_cannot_stop_reasoning_is_not_told_to(model: str, make_tool: Any) -> None:
+    request = Request(model, (user("Hi"),), tools=(make_tool("f"),))
+    assert "reasoning_effort" not in encode_request(request, PRESETS["openai"])
 
 
 def test_nothing_is_said_of_what_was_not_asked_for() -> None:
