@@ -27,6 +27,7 @@ from victor.errors import (
 from victor.events import ReplyFinished, TextDelta, ThinkingDelta, ToolCallDelta
 from victor.messages import Request, StopReason, ToolCall, ToolChoice, Usage, assistant, user
 from victor.protocols import IProvider
+from victor.providers.choose import create_provider
 from victor.providers.openai import OpenAIProvider
 from victor.providers.small_model import Completed
 from victor.testing.loopback import LoopbackError, LoopbackReply, OpenAILoopback
@@ -383,6 +384,19 @@ async def test_a_completion_is_held_to_its_schema_and_says_how_it_ended() -> Non
     assert "".join(pieces[:-1]) == '{"a": 1}'
     assert pieces[-1] == Completed(usage, cut=True)
     assert server.requests == COMPLETION
+
+
+async def test_a_small_model_on_a_server_is_held_to_valid_calls(wire: SimpleNamespace) -> None:
+    answer = '{"tool": "read", "arguments": {"path": "a.txt"}}'
+    async with OpenAILoopback(otherwise=answer) as server:
+        provider = create_provider("llamacpp", base_url=server.url, small_model="on")
+        request = Request("m", (user("Read a.txt"),), tools=(wire.READ,))
+        deltas = await wire.collect(provider.stream(request))
+        await provider.aclose()
+    assert provider.name == "llamacpp"
+    assert [d.name for d in deltas if isinstance(d, ToolCallDelta) and d.name] == ["read"]
+    assert server.requests[0]["response_format"]["type"] == "json_schema"
+    assert "tools" not in server.requests[0]
 
 
 async def test_a_completion_that_breaks_off_is_a_bad_reply() -> None:

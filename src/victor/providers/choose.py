@@ -94,11 +94,14 @@ def create_provider(
     model: str | None = None,
     timeout: float = 600.0,
     max_retries: int = 2,
+    small_model: str = "auto",
 ) -> IProvider:
     """Return the provider called `name`, without touching the network.
 
     `model` matters to `local` alone, which loads it. A name that is not known stands for an
-    OpenAI-compatible server, and then needs `base_url`. Raises `UnknownNameError`.
+    OpenAI-compatible server, and then needs `base_url`. With `small_model="on"` the model of such
+    a server is held to valid tool calls by a grammar, as the embedded one always is; `auto` and
+    `off` leave it free. Raises `UnknownNameError`.
     """
     if name == LOCAL:
         from victor.providers.local import LocalProvider
@@ -114,9 +117,14 @@ def create_provider(
         raise UnknownNameError("provider", name, PROVIDER_NAMES)
     from victor.providers.openai import OpenAIProvider
 
-    return OpenAIProvider(
+    provider = OpenAIProvider(
         api_key, base_url=base_url, name=name, timeout=timeout, max_retries=max_retries
     )
+    if small_model != "on":
+        return provider
+    from victor.providers.small_model import SmallModel
+
+    return SmallModel(provider, name=name)
 
 
 def ask_for_models(url: str) -> tuple[str, ...] | None:
