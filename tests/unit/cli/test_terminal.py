@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import pty
+import select
 import sys
 import termios
 from collections.abc import Callable, Iterator
@@ -45,6 +46,7 @@ def echoes() -> bool:
 
 async def test_only_what_is_typed_after_the_question_answers_it(fingers: int) -> None:
     os.write(fingers, b"y\n")
+    select.select([sys.stdin], [], [], 5)  # it has arrived
     with silent_keys():
         answer = await read_typed_line(typing(fingers, b"n\n"))
         assert answer == "n\n"
