@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 import pytest
-
 from tests.docs.conftest import (
     DOCS,
     PAGES,
@@ -23,6 +22,7 @@ from tests.docs.conftest import (
     prose,
     text_of,
 )
+
 from victor.cli.app import victor
 
 OUR_ADDRESS = "https://github.com/your-org/victor"
@@ -49,7 +49,9 @@ def test_the_python_blocks_of_a_page_run_in_order(page: Path, somewhere: Path) -
 
 def test_a_block_says_what_it_is_made_of() -> None:
     known = {"python", "console", "sh", "text", "toml", "yaml", "json"}
-    assert {name_of(page): languages(page) - known for page in PAGES if languages(page) - known} == {}
+    assert {
+        name_of(page): languages(page) - known for page in PAGES if languages(page) - known
+    } == {}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
