@@ -172,15 +172,23 @@ def _config(settings: Settings, replacement: Any, bus: EventBus) -> Any:
 def _provider(given: _Given) -> Any:
     from victor.agent.coordinators.provider_coordinator import ProviderCoordinator
 
-    return ProviderCoordinator(given.provider, given.model, connect=_connect)
+    connect = partial(_connect, given.config)
+    return ProviderCoordinator(given.provider, given.model, connect=connect)
 
 
-def _connect(endpoint: str) -> Endpoint:
+def _connect(config: Mapping[str, Any], endpoint: str) -> Endpoint:
     """Return the endpoint that `provider:model` names. Raises `ConfigError`."""
     from victor.providers.choose import create_provider, parse_endpoint
 
-    provider, model = parse_endpoint(endpoint)
-    return Endpoint(create_provider(provider), model)
+    name, model = parse_endpoint(endpoint)
+    provider = create_provider(
+        name,
+        model=model,
+        timeout=config["model_call_timeout"],
+        max_retries=config["max_retries"],
+        small_model=config["small_model"],
+    )
+    return Endpoint(provider, model)
 
 
 def _mode(given: _Given) -> Any:

@@ -14,7 +14,9 @@ from victor.errors import ConfigError, UnknownNameError
 from victor.prompt import (
     Environment,
     Identity,
+    Modes,
     ProjectInstructions,
+    Safety,
     TaskHints,
     UserInstructions,
     builtin_contributors,
@@ -273,3 +275,14 @@ def test_without_a_template_no_template_language_is_loaded() -> None:
         "sys.exit('jinja2' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+async def test_the_modes_are_explained_in_the_same_words_whatever_the_mode() -> None:
+    in_build = await Modes().get_contribution(PromptContext(mode="build"))
+    in_plan = await Modes().get_contribution(PromptContext(mode="plan"))
+    assert in_build == in_plan == MODES
+
+
+async def test_the_safety_part_is_one_that_no_prompt_goes_without() -> None:
+    assert Safety().mandatory
+    assert await Safety().get_contribution(NOTHING) == SAFETY
