@@ -1,0 +1,1 @@
+"""What the framework itself costs, beside a bare loop and other frameworks: `make bench`."""

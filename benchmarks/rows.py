@@ -1,0 +1,54 @@
+"""What is measured, in which unit, and what Victor may take at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FLAT = 0.05
+"""Microseconds a turn that count as no growth: what remains are one copy of the list of messages
+for each model call, and the noise of the measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    key: str
+    title: str
+    unit: str
+    budget: float | None = None
+    """What Victor may take at most; None where nothing was promised."""
+    compared: bool = False
+    """Whether a ratio to the bare loop means something."""
+    digits: int = 2
+    tolerance: float = 0.0
+    """Added to the budget: what cannot be told from it."""
+
+    def verdict(self, value: float | None) -> str:
+        """Return how `value` stands to the budget: `met`, or how many times over it is."""
+        if self.budget is None or value is None:
+            return ""
+        if value <= self.budget + self.tolerance:
+            return "met"
+        return f"{value / self.budget:.2f}x over" if self.budget else "over"
+
+
+ROWS = (
+    Row("text_turn", "text turn", "ms", 0.10, compared=True, digits=3),
+    Row("tool_turn", "turn with 1 tool call", "ms", 0.30, compared=True, digits=3),
+    Row("parallel_turn", "turn with 8 parallel tool calls", "ms", 0.9, compared=True, digits=3),
+    Row("chunk", "one streamed chunk", "us", 3.0, compared=True),
+    Row("growth", "growth per turn over 500 turns", "us", 0.0, digits=3, tolerance=FLAT),
+    Row("long_growth", "growth per turn over 5,000 turns", "us", 0.0, digits=3, tolerance=FLAT),
+    Row("memory", "memory after 500 turns", "MB", 3.0, digits=1),
+    Row("long_memory", "memory after 5,000 turns", "MB", digits=1),
+    Row("crowd_cpu", "200 conversations at once: CPU", "ms", 40.0, compared=True, digits=0),
+    Row("crowd_wall", "200 conversations at once: wall", "ms", 90.0, compared=True, digits=0),
+    Row("crowd_first_cpu", "200 first turns at once: CPU", "ms", compared=True, digits=0),
+    Row("import", "import", "ms", 150.0, compared=True, digits=0),
+    Row("version", "victor --version", "ms", 60.0, digits=0),
+    Row("help", "victor --help", "ms", 150.0, digits=0),
+    Row("install", "core install", "MB", 60.0, digits=0),
+    Row("resume", "10,000 messages: resume (wall)", "s", 1.0),
+    Row("resumed_turn", "10,000 messages: the next turn", "ms", 50.0, digits=1),
+)
