@@ -10,7 +10,7 @@ from victor.cli.approval import TerminalApprover, YesToAll
 from victor.cli.exits import ExitCode, code_for
 from victor.cli.json_lines import JsonLines
 from victor.cli.start import Choose, Options, Start
-from victor.cli.terminal import console, interactive, silent_keys
+from victor.cli.terminal import console, interactive, shown_from_anywhere, silent_keys
 from victor.cli.turn_runner import TurnRunner
 from victor.cli.turn_view import JsonView, PipeView, TerminalView, TurnView
 from victor.errors import VictorError
@@ -42,7 +42,6 @@ class ChatSession:
         self._lines = JsonLines(sys.stdout) if as_json else None
         self._console: Console | None = None
         self._approver: TerminalApprover | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self, message: str | None) -> int:
         """Run one turn with `message`, or a conversation for None; return the exit code."""
@@ -62,7 +61,7 @@ class ChatSession:
         start = Start(
             self._options,
             approver=self._person(view),
-            progress=lambda what, done, total: self._progress(view, what, done, total),
+            progress=shown_from_anywhere(view.progress, runner.loop),
             choose=self._choose,
         )
         try:
@@ -75,7 +74,6 @@ class ChatSession:
             runner.run(start.close())
 
     async def _begin(self, start: Start, view: TurnView) -> AgentOrchestrator:
-        self._loop = asyncio.get_running_loop()
         served = await asyncio.to_thread(start.choose)
         orchestrator = await start.open(served.provider, served.model, resume=self._resume)
         if self._lines is not None:
@@ -137,8 +135,3 @@ class ChatSession:
         if self._console is None or not interactive():
             return None
         return TerminalApprover(self._console, pause=view.pause)
-
-    def _progress(self, view: TurnView, what: str, done: int, total: int) -> None:
-        """Show progress, which may be told from another thread."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(view.progress, what, done, total)

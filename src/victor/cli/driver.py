@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from victor.cli.approval import TerminalApprover, YesToAll
 from victor.cli.json_lines import JsonLines
 from victor.cli.start import Choose, Options, Start
-from victor.cli.terminal import console, interactive
+from victor.cli.terminal import console, interactive, shown_from_anywhere
 from victor.cli.turn_runner import TurnRunner
 from victor.cli.turn_view import JsonView, PipeView, TerminalView, TurnView
 
@@ -45,7 +45,6 @@ class Driver:
         self.lines = JsonLines(sys.stdout)
         self._approver: IApprover | None = YesToAll() if options.yes else None
         self._view = self._make_view(as_json=as_json)
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self, work: Callable[[AgentOrchestrator], Awaitable[T]]) -> T:
         """Return what `work` gives. Raises what it raises, and `KeyboardInterrupt` on Ctrl-C."""
@@ -57,9 +56,9 @@ class Driver:
             runner.close()
 
     async def _run(self, work: Callable[[AgentOrchestrator], Awaitable[T]]) -> T:
-        self._loop = asyncio.get_running_loop()
+        progress = shown_from_anywhere(self._view.progress, asyncio.get_running_loop())
         start = Start(
-            self._options, approver=self._approver, progress=self._progress, choose=self._choose
+            self._options, approver=self._approver, progress=progress, choose=self._choose
         )
         try:
             served = await asyncio.to_thread(start.choose)
@@ -89,7 +88,3 @@ class Driver:
         if interactive() and self._approver is None:
             self._approver = TerminalApprover(screen.console, pause=view.pause)
         return view
-
-    def _progress(self, what: str, done: int, total: int) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._view.progress, what, done, total)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import asyncio
+
     from rich.console import Console
+
+_PATIENCE_SECONDS = 0.5
 
 
 def interactive() -> bool:
@@ -37,6 +42,30 @@ def survive_odd_text() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def shown_from_anywhere(
+    show: Callable[[str, int, int], None], loop: asyncio.AbstractEventLoop
+) -> Callable[[str, int, int], None]:
+    """Return a reporter of progress for any thread that lets `show` run on `loop`.
+
+    An announcement is waited for: what it announces may keep Python from doing anything else.
+    """
+
+    def report(what: str, done: int, total: int) -> None:
+        if loop.is_closed():
+            return
+        seen = threading.Event()
+
+        def on_loop() -> None:
+            show(what, done, total)
+            seen.set()
+
+        loop.call_soon_threadsafe(on_loop)
+        if not total and threading.current_thread() is not threading.main_thread():
+            seen.wait(_PATIENCE_SECONDS)
+
+    return report
 
 
 @contextmanager

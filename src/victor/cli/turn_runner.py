@@ -45,6 +45,11 @@ class TurnRunner:
         self.ending = False
         """Whether a signal has asked the program to end."""
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that everything runs on."""
+        return self._runner.get_loop()
+
     def heard(self) -> None:
         """Note that the person goes on: the next Ctrl-C is a first one."""
         self.presses = 0

@@ -15,7 +15,14 @@ from typing import TextIO
 import pytest
 
 from victor.cli.approval import read_typed_line
-from victor.cli.terminal import colourless, console, interactive, silent_keys, survive_odd_text
+from victor.cli.terminal import (
+    colourless,
+    console,
+    interactive,
+    shown_from_anywhere,
+    silent_keys,
+    survive_odd_text,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -102,3 +109,25 @@ def test_what_the_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> 
     sys.stdout.write("· \ud800")
     sys.stdout.flush()
     assert file.getvalue() == b"\\xb7 \\ud800"
+
+
+async def test_an_announcement_from_another_thread_is_seen_before_the_thread_goes_on() -> None:
+    seen: list[str] = []
+    report = shown_from_anywhere(
+        lambda what, done, total: seen.append(what), asyncio.get_running_loop()
+    )
+
+    def load() -> list[str]:
+        report("Loading", 0, 0)
+        return list(seen)
+
+    assert await asyncio.to_thread(load) == ["Loading"]
+    report("Half", 1, 2)
+    await asyncio.sleep(0)
+    assert seen == ["Loading", "Half"]
+
+
+def test_progress_after_the_end_goes_nowhere() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    shown_from_anywhere(lambda *_: pytest.fail("shown"), loop)("Loading", 0, 0)
