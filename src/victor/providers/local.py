@@ -121,6 +121,8 @@ class LocalProvider:
                     completion = await asyncio.shield(loading)
                 except asyncio.CancelledError:
                     stopped.set()
+                    # Nobody waits for its end any more, so nobody else looks at its error.
+                    loading.add_done_callback(lambda task: task.cancelled() or task.exception())
                     raise
                 self._profile = SmallModel(
                     completion,

@@ -103,13 +103,17 @@ class Exchange:
             "grep": (*known.folders, *known.files),
         }
         if not turn.is_making:
-            paths["write"] = known.writable
+            paths["write"] = turn.writable()
+        if turn.is_question:
+            paths |= {"write": (), "edit": ()}
         # A tool that has no path to go to is of no use yet.
         open_tools = tuple(
             spec
             for spec in self._tools.values()
             if spec.name not in self._masked and paths.get(spec.name, True)
         )
+        if turn.must_run_first:
+            open_tools = tuple(s for s in open_tools if s.name == "shell") or open_tools
         names = frozenset(spec.name for spec in open_tools)
         required = self._request.tool_choice is ToolChoice.REQUIRED
         reply = not open_tools or (not required and turn.may_reply(names))
@@ -182,7 +186,7 @@ class Exchange:
                 self._turn, answer.tool, name, answer.arguments, diagnosis=diagnosis
             )
             text = await self._generation.block(messages, limit, warmth)
-            if text and text != present:
+            if text and text != present and not self._turn.loses_text(path, text):
                 answer.arguments[name] = text if answer.tool == "write" else text.rstrip("\n")
                 return True
         return False

@@ -180,11 +180,11 @@ def _next_step(done: Done, turn: SmallModelTurn) -> str:
         case "read" if done.failed:
             return "Next: write it if it is to be made, or look elsewhere."
         case "list" if "README.md" in done.result.content and not turn.has_read("README.md"):
-            return f"Next: read README.md to learn what the project is, or reply to: {task}"
+            return f"Read README.md to learn about the project. If this is enough, reply to: {task}"
         case _ if done.failed:
             return "Next: try it differently, or reply what went wrong."
         case _:
-            return f"Next: another tool, or reply to: {task}"
+            return f"If this is enough, reply to: {task}"
 
 
 _PART_RULES = (

@@ -15,6 +15,21 @@ _TO_BE_CHECKED = re.compile(
 _TO_BE_MADE = re.compile(
     r"\b(create|new|add|generate|make|write|save|put|implement|build)\b", re.IGNORECASE
 )
+_QUESTION = re.compile(
+    r"\W*(please\s+)?(what|why|how|which|who|where|when|list|show|explain|describe|summari[sz]e"
+    r"|tell|say|is|are|does|do|can|could)\b",
+    re.IGNORECASE,
+)
+_CHANGE = re.compile(
+    r"\b(change|update|rename|remove|delete|replace|edit|modify|refactor|convert|improve|append"
+    r"|insert|correct|translate|move|clean)\b",
+    re.IGNORECASE,
+)
+_REMOVAL = re.compile(
+    r"\b(remove|delete|shorten|simplify|clean|empty|clear|strip|reduce|replace)\b", re.IGNORECASE
+)
+_SHORT_FILE_CHARACTERS = 150
+_LEAST_KEPT = 0.5
 _FAILED = re.compile(
     r"^Traceback |\b[1-9]\d* (failed|errors?)\b|^FAILED\b"
     r"|\bexit(ed)?( with)?( code| status)?:? [1-9]",
@@ -107,6 +122,12 @@ class SmallModelTurn:
         """Whether the task is to make something work, which a run shows."""
         return bool(_TO_BE_CHECKED.search(self.task))
 
+    @property
+    def is_question(self) -> bool:
+        """Whether the task only asks: then nothing is to be written."""
+        changes = self.is_making or self.is_repair or _CHANGE.search(self.task)
+        return bool(_QUESTION.match(self.task)) and not changes
+
     def first_look(self, names: frozenset[str]) -> str:
         """Return the folder to list before anything else; empty where there is no need to.
 
@@ -114,6 +135,26 @@ class SmallModelTurn:
         """
         listed = any(done.call.name in {"list", "glob"} for done in self.done)
         return "" if listed or not self.is_repair or "list" not in names else "."
+
+    def writable(self) -> tuple[str, ...]:
+        """Return the known files that may be written: in a repair, not the tests that judge it."""
+        files = self.known.writable
+        if not self.is_repair:
+            return files
+        sources = tuple(name for name in files if "test" not in posixpath.basename(name))
+        return sources or files
+
+    @property
+    def must_run_first(self) -> bool:
+        """Whether a repair has not seen yet what fails."""
+        return self.is_repair and not any(done.call.name == "shell" for done in self.done)
+
+    def loses_text(self, path: str, text: str) -> bool:
+        """Return whether `text` would drop most of the file, though nobody asked to remove any."""
+        present = self.present_content(path) or ""
+        if len(present) < _SHORT_FILE_CHARACTERS or _REMOVAL.search(self.task):
+            return False
+        return len(text) < len(present) * _LEAST_KEPT
 
     def unread_test(self) -> str:
         """Return a known test file that the last failure names and nobody read; else empty."""

@@ -117,7 +117,7 @@ async def test_each_call_has_an_id_of_its_own(said: Any, tools: Any) -> None:
 async def test_the_answer_is_held_to_few_tools_or_a_reply(said: Any, tools: Any) -> None:
     server = said([reply("hi")])
 
-    await deltas(SmallModel(server), request(tools, user("what does a.py do?")))
+    await deltas(SmallModel(server), request(tools, user("a.py is too slow")))
 
     held = choices(server.calls[0]["schema"])
     assert set(held) == {"read", "write", "list", "grep", "shell", "reply"}
@@ -132,6 +132,16 @@ async def test_a_file_nobody_named_cannot_be_read(said: Any, tools: Any) -> None
     await deltas(SmallModel(server), request(tools, user("what is this?")))
 
     assert set(choices(server.calls[0]["schema"])) == {"list", "grep", "shell", "reply"}
+
+
+async def test_a_question_writes_nothing(said: Any, tools: Any) -> None:
+    server = said([reply("hi"), reply("hi")])
+
+    await deltas(SmallModel(server), request(tools, user("what does a.py do?")))
+    await deltas(SmallModel(server), request(tools, user("can you rename x in a.py?")))
+
+    assert "write" not in choices(server.calls[0]["schema"])
+    assert "write" in choices(server.calls[1]["schema"])
 
 
 async def test_files_that_a_listing_showed_can_be_read(said: Any, tools: Any) -> None:
@@ -274,6 +284,7 @@ async def test_a_repair_looks_around_before_the_model_is_asked(said: Any, tools:
 async def test_a_repair_does_not_end_before_it_was_checked(said: Any, tools: Any) -> None:
     server = said([call("shell", command="pytest")])
     done = (
+        *step(0, "shell", "1 failed\n[exit code 1]", error=True, command="pytest"),
         *step(1, "list", "a.py", path="."),
         *step(2, "read", "1\tx = 1\n[End of a.py. Lines in all: 1.]", path="a.py"),
         *step(3, "write", "Replaced a.py.", path="a.py", content="x = 2\n"),
@@ -282,6 +293,43 @@ async def test_a_repair_does_not_end_before_it_was_checked(said: Any, tools: Any
     await deltas(SmallModel(server), request(tools, user("Fix the bug."), *done))
 
     assert "reply" not in choices(server.calls[0]["schema"])
+
+
+async def test_a_repair_sees_what_fails_before_it_writes(said: Any, tools: Any) -> None:
+    server = said([call("shell", command="pytest")])
+    listing = step(1, "list", "a.py\ntest_a.py", path=".")
+
+    await deltas(SmallModel(server), request(tools, user("Fix the bug."), *listing))
+
+    assert set(choices(server.calls[0]["schema"])) == {"shell"}
+
+
+async def test_a_repair_leaves_the_tests_as_they_are(said: Any, tools: Any) -> None:
+    server = said([call("write", path="a.py")])
+    done = (
+        *step(1, "list", "a.py\ntest_a.py", path="."),
+        *step(2, "shell", "FAILED test_a.py\n[exit code 1]", error=True, command="pytest"),
+        *step(3, "read", "1\tx = 1\n[End of a.py. Lines in all: 1.]", path="a.py"),
+    )
+
+    given = await deltas(SmallModel(server), request(tools, user("Fix the bug."), *done))
+
+    held = choices(server.calls[0]["schema"])
+    assert held["write"]["properties"]["path"]["enum"] == ["a.py"]
+    assert "reply" not in held
+    assert call_of(given) == ("read", {"path": "test_a.py"})
+
+
+async def test_a_text_that_drops_most_of_the_file_is_not_written(said: Any, tools: Any) -> None:
+    lines = [f"value_{n} = {n}" for n in range(30)]
+    whole = "\n".join([*lines, "last = 1"])
+    server = said([call("write", path="a.py"), "```\nx\n```", "Line 31.", f"```\n{whole}\n```"])
+    numbered = "\n".join(f"{n}\t{line}" for n, line in enumerate(lines, 1))
+    read = step(1, "read", f"{numbered}\n[End of a.py. Lines in all: 30.]", path="a.py")
+
+    given = await deltas(SmallModel(server), request(tools, user("set last to 1 in a.py"), *read))
+
+    assert call_of(given)[1]["content"] == f"{whole}\n"
 
 
 async def test_a_refused_call_lets_the_turn_end(said: Any, tools: Any) -> None:
