@@ -103,6 +103,13 @@ async def test_the_events_of_a_turn_with_a_tool_come_in_the_documented_order(
     ]
 
 
+async def test_the_wait_for_the_first_piece_is_told_with_the_reply(new: New) -> None:
+    happened = await events_of(new("Hello"))
+    (received,) = [event for event in happened if isinstance(event, ReplyReceived)]
+    assert received.first_token_seconds is not None
+    assert 0 <= received.first_token_seconds <= received.seconds
+
+
 async def test_the_model_is_sent_the_results_of_its_calls_in_order(new: New, tools: Any) -> None:
     calls = [call("look", call_id="a", at="1"), call("look", call_id="b", at="2")]
     provider = ScriptedProvider(calls, "Done.")

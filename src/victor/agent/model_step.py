@@ -9,7 +9,15 @@ from victor.agent.guard import describe
 from victor.agent.stages import Stages
 from victor.agent.turn import Limits, Turn
 from victor.errors import ProviderError
-from victor.events import Event, ProviderSwitched, ReplyReceived, StepStarted
+from victor.events import (
+    Event,
+    ProviderSwitched,
+    ReplyReceived,
+    StepStarted,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+)
 from victor.messages import Context, Reply, Request, ToolChoice, ToolSpec, user
 from victor.protocols import Endpoint, PromptContext
 
@@ -28,6 +36,7 @@ class ModelStep:
 
     def __init__(self, stages: Stages, bus: EventBus) -> None:
         self._stages = stages
+        self._bus = bus
         self._publish = bus.publish
         self._guard = bus.guard
         self._last_prompt = MINIMAL_PROMPT
@@ -132,17 +141,23 @@ class ModelStep:
         )
         self._publish(StepStarted(turn.id, turn.step, provider.name, model, tokens))
         started = time.monotonic()
-        reply = await self._guard.critical(
-            "chat",
-            "reply",
-            lambda: self._stages.chat.reply(provider, request, self._publish),
-            fits=_reply,
-            seconds=self.limits.model_call_timeout,
-            error=lambda text: ProviderError(text, provider=provider.name, model=model),
-        )
+        first = _FirstPiece(self._bus)
+        try:
+            reply = await self._guard.critical(
+                "chat",
+                "reply",
+                lambda: self._stages.chat.reply(provider, request, self._publish),
+                fits=_reply,
+                seconds=self.limits.model_call_timeout,
+                error=lambda text: ProviderError(text, provider=provider.name, model=model),
+            )
+        finally:
+            first.stop()
         turn.usage = turn.usage + reply.usage
         self._guard.read("provider", "succeeded", self._stages.provider.succeeded, None, fits=_none)
-        self._publish(ReplyReceived(turn.id, turn.step, reply, time.monotonic() - started))
+        waited = first.heard_at - started if first.heard_at else None
+        seconds = time.monotonic() - started
+        self._publish(ReplyReceived(turn.id, turn.step, reply, seconds, waited))
         return reply
 
     async def _summarize(self, instructions: str, text: str) -> str:
@@ -155,6 +170,24 @@ class ModelStep:
         request = Request(model=model, messages=(user(text),), system=instructions)
         reply = await self._stages.chat.reply(endpoint.provider, request, _unheard)
         return reply.message.text
+
+
+class _FirstPiece:
+    """Notes when the first piece of a reply is published, and then listens no longer."""
+
+    def __init__(self, bus: EventBus) -> None:
+        self._bus = bus
+        self.heard_at: float | None = None
+        bus.watch(self._hear)
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, TextDelta | ThinkingDelta | ToolCallDelta):
+            self.heard_at = time.monotonic()
+            self.stop()
+
+    def stop(self) -> None:
+        """Listen no longer."""
+        self._bus.unwatch(self._hear)
 
 
 def _unheard(event: Event) -> None:
