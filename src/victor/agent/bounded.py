@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import types
 from collections.abc import Awaitable, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -27,32 +28,35 @@ def really_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-class Bounded(Generic[T]):
-    """`await Bounded(work, seconds)` returns what `work` returns, or raises what it raises.
+@types.coroutine
+def bounded(work: Awaitable[T], seconds: float | None) -> Generator[Any, Any, T]:
+    """`await bounded(work, seconds)` returns what `work` returns, or raises what it raises.
 
     Raises `TimeoutError` when `seconds` have passed (None: no limit). Real cancellation passes
     through, even where the work swallows it; work that still waits `GRACE_SECONDS` after it was
     cancelled is closed and not awaited any more.
     """
+    steps: Any = work.__await__()
+    try:
+        waiting_for = next(steps)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]  # what the work returned: a T
+    value: T = yield from _Waiting(seconds).until_done(steps, waiting_for)
+    return value
 
-    __slots__ = ("_expired", "_given_up", "_seconds", "_work")
 
-    def __init__(self, work: Awaitable[T], seconds: float | None) -> None:
-        self._work = work
+class _Waiting:
+    """Work that has suspended."""
+
+    __slots__ = ("_expired", "_given_up", "_seconds")
+
+    def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
         self._expired = 0
         """Cancellations of the task that came from here, and are taken back at the end."""
         self._given_up = False
 
-    def __await__(self) -> Generator[Any, Any, T]:
-        steps: Any = self._work.__await__()
-        try:
-            waiting_for = next(steps)
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]  # what the work returned: a T
-        return (yield from self._rest(steps, waiting_for))
-
-    def _rest(self, steps: Any, waiting_for: Any) -> Generator[Any, Any, T]:
+    def until_done(self, steps: Any, waiting_for: Any) -> Generator[Any, Any, Any]:
         task = asyncio.current_task()
         assert task is not None, "awaited outside of a task"  # noqa: S101  # asyncio's own invariant
         before = task.cancelling()
@@ -74,7 +78,7 @@ class Bounded(Generic[T]):
             raise asyncio.CancelledError
         if self._expired:
             raise TimeoutError(f"no answer within {self._seconds:g} s")
-        return value  # type: ignore[no-any-return]  # what the work returned: a T
+        return value
 
     def _drive(
         self,

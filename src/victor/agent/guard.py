@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from victor.agent.bounded import Bounded, really_cancelled
+from victor.agent.bounded import bounded, really_cancelled
 from victor.errors import (
     CheckpointError,
     CompactionError,
@@ -34,6 +34,9 @@ FAILURE_WINDOW_SECONDS = 60.0
 PROBE_AFTER_SECONDS = 30.0
 
 _PART_IS_BROKEN = (CheckpointError, CompactionError, CoordinatorError, SafetyError, SessionError)
+
+_AWAIT = "__await__"
+"""What a plain function does not give: it has done its work at once."""
 
 STRAY_CANCELLATION = "raised CancelledError, though nobody had cancelled it"
 
@@ -132,7 +135,8 @@ class Guard:
             return otherwise
         part.calls += 1
         try:
-            value = await self._bounded(work, seconds)
+            begun: Any = work()
+            value: T = await self._bounded(begun, seconds) if hasattr(begun, _AWAIT) else begun
         except asyncio.CancelledError:
             if really_cancelled():
                 raise
@@ -166,7 +170,8 @@ class Guard:
         part = self._part(name)
         part.calls += 1
         try:
-            value = await self._bounded(work, seconds)
+            begun: Any = work()
+            value: T = await self._bounded(begun, seconds) if hasattr(begun, _AWAIT) else begun
         except asyncio.CancelledError as failure:
             if really_cancelled():
                 raise
@@ -302,11 +307,8 @@ class Guard:
     def _may_probe(self, part: _Part) -> bool:
         return self._clock() - part.opened >= PROBE_AFTER_SECONDS
 
-    async def _bounded(self, work: Callable[[], Awaitable[T]], seconds: float | None) -> T:
-        begun: Any = work()
-        if not hasattr(begun, "__await__"):
-            return begun  # type: ignore[no-any-return]  # a plain function did the work at once
-        return await Bounded(begun, self.seconds if seconds == 0.0 else seconds)
+    def _bounded(self, work: Awaitable[T], seconds: float | None) -> Awaitable[T]:
+        return bounded(work, self.seconds if seconds == 0.0 else seconds)
 
 
 def describe(failure: BaseException) -> str:

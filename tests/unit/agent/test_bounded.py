@@ -7,15 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from victor.agent import bounded
-from victor.agent.bounded import Bounded, really_cancelled
+from victor.agent.bounded import bounded, really_cancelled
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(autouse=True)
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded, "GRACE_SECONDS", 0.02)
+    monkeypatch.setattr("victor.agent.bounded.GRACE_SECONDS", 0.02)
 
 
 async def forever() -> None:
@@ -34,7 +33,7 @@ async def test_work_that_never_suspends_gives_its_value() -> None:
     async def answer() -> int:
         return 42
 
-    assert await Bounded(answer(), 1) == 42
+    assert await bounded(answer(), 1) == 42
 
 
 async def test_work_that_suspends_gives_its_value() -> None:
@@ -42,7 +41,7 @@ async def test_work_that_suspends_gives_its_value() -> None:
         await asyncio.sleep(0)
         return 42
 
-    assert await Bounded(answer(), 1) == 42
+    assert await bounded(answer(), 1) == 42
 
 
 async def test_a_failure_after_a_wait_is_raised_as_it_is() -> None:
@@ -51,7 +50,7 @@ async def test_a_failure_after_a_wait_is_raised_as_it_is() -> None:
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        await Bounded(fail(), 1)
+        await bounded(fail(), 1)
 
 
 async def test_hanging_work_times_out_and_is_cancelled() -> None:
@@ -64,20 +63,20 @@ async def test_hanging_work_times_out_and_is_cancelled() -> None:
             ended.set()
 
     with pytest.raises(TimeoutError, match=r"0\.01 s"):
-        await Bounded(hang(), 0.01)
+        await bounded(hang(), 0.01)
     assert ended.is_set()
 
 
 async def test_a_timeout_leaves_the_task_uncancelled() -> None:
     with pytest.raises(TimeoutError):
-        await Bounded(forever(), 0.01)
+        await bounded(forever(), 0.01)
     assert not really_cancelled()
     await asyncio.sleep(0)
 
 
 async def test_work_that_swallows_its_cancellation_is_abandoned() -> None:
     with pytest.raises(TimeoutError):
-        await Bounded(never_stops(), 0.01)
+        await bounded(never_stops(), 0.01)
     assert not really_cancelled()
 
 
@@ -93,7 +92,7 @@ async def test_work_that_ignores_even_being_closed_is_abandoned() -> None:
                     continue
 
     with pytest.raises(TimeoutError):
-        await Bounded(Stubborn(), 0.01)  # type: ignore[arg-type]  # an awaitable all the same
+        await bounded(Stubborn(), 0.01)  # type: ignore[arg-type]  # an awaitable all the same
 
 
 async def test_cleaning_up_may_wait_a_little() -> None:
@@ -108,7 +107,7 @@ async def test_cleaning_up_may_wait_a_little() -> None:
             cleaned = True
 
     with pytest.raises(TimeoutError):
-        await Bounded(tidy(), 0.01)
+        await bounded(tidy(), 0.01)
     assert cleaned
 
 
@@ -149,7 +148,7 @@ async def test_a_stray_cancellation_is_told_from_a_real_one() -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await Bounded(stray(), 1)
+        await bounded(stray(), 1)
     assert not really_cancelled()
 
 
@@ -162,7 +161,7 @@ async def test_the_work_may_use_timeouts_of_its_own() -> None:
             await asyncio.sleep(0)
         return "went on"
 
-    assert await Bounded(patient(), 5) == "went on"
+    assert await bounded(patient(), 5) == "went on"
 
 
 async def test_the_work_may_clean_up_for_long_after_a_timeout_of_its_own() -> None:
@@ -180,7 +179,7 @@ async def test_the_work_may_clean_up_for_long_after_a_timeout_of_its_own() -> No
 
     beyond_the_grace = asyncio.Event()
     asyncio.get_running_loop().call_later(0.05, beyond_the_grace.set)
-    assert await Bounded(patient(), 5) == "went on"
+    assert await bounded(patient(), 5) == "went on"
 
 
 async def test_closing_the_waiter_closes_the_work() -> None:
@@ -200,4 +199,4 @@ async def test_closing_the_waiter_closes_the_work() -> None:
 
 
 async def wrap(work: object) -> None:
-    await Bounded(work, None)  # type: ignore[arg-type]  # any awaitable
+    await bounded(work, None)  # type: ignore[arg-type]  # any awaitable

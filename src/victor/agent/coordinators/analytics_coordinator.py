@@ -25,6 +25,7 @@ from victor.protocols.usage import USAGE
 
 _T = TypeVar("_T")
 
+_OF_A_SESSION: Final = (SessionStarted, TurnStarted)
 _BATCH: Final = 500
 _SESSIONS: Final = 64
 _FIRST_BACKOFF: Final = 1.0
@@ -96,7 +97,7 @@ class AnalyticsCoordinator:
         kind = USAGE.get(type(event))
         if kind is None or self._closed:
             return
-        if isinstance(event, SessionStarted | TurnStarted) and event.session_id != self._session_id:
+        if isinstance(event, _OF_A_SESSION) and event.session_id != self._session_id:
             self._enter(event.session_id)
         name, figures = kind
         entry = AnalyticsEvent(name, self._session_id, figures(event))

@@ -15,7 +15,7 @@ from types import EllipsisType
 from typing import Any, TypeAlias
 
 from victor import tokens
-from victor.agent.bounded import Bounded, really_cancelled
+from victor.agent.bounded import bounded, really_cancelled
 from victor.errors import ConfigError, CoordinatorError
 from victor.protocols import IPromptContributor, PromptContext
 from victor.protocols.prompt import BasePromptContributor, PromptPart
@@ -167,7 +167,7 @@ class PromptCoordinator:
             return ""
         try:
             text = _text(
-                await Bounded(entry.contributor.get_contribution(context), self._time_limit)
+                await bounded(entry.contributor.get_contribution(context), self._time_limit)
             )
         except asyncio.CancelledError as failure:
             if really_cancelled():
