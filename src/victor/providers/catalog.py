@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeAlias
 
 from victor.messages import Usage
@@ -88,6 +89,7 @@ _DEFAULTS = {
 }
 
 
+@lru_cache(maxsize=256)
 def model_info(provider: str, model: str) -> ModelInfo:
     """Return what is known of `model` at `provider`, or the honest default with `known=False`.
 
