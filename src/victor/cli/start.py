@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from victor.errors import ConfigError, ModelMissing
+from victor.errors import ConfigError, ModelMissing, VictorError
 
 if TYPE_CHECKING:
     from victor.agent.coordinators.config_coordinator import ConfigCoordinator
@@ -172,7 +172,11 @@ class Start:
             config_coordinator=configuration(self._options),
         )
         if resume is not None:
-            await fresh.resume(resume)
+            try:
+                await fresh.resume(resume)
+            except VictorError:
+                await fresh.close()
+                raise
         before, self._open = self._open, fresh
         if before is not None:
             await before.close()
