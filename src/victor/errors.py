@@ -11,6 +11,7 @@
     │   ├── InvalidRequest         the vendor refuses the request as it stands
     │   ├── BadReply               the answer is broken: cut, not JSON, or against the protocol
     │   └── ModelMissing           the model, or what it needs to run here, is not installed
+    ├── OutputError                the answer does not have the form that was asked for
     ├── ToolError                  a tool failed; the text is what the model is told
     │   └── WorkspaceError         a path leads outside the workspace, or cannot be read or written
     ├── SafetyError                the safety check itself failed
@@ -18,6 +19,7 @@
     │   └── SessionNotFound
     ├── CheckpointError            a restorable point cannot be kept or restored
     ├── CompactionError            no strategy could make the context fit
+    ├── BudgetExceeded             what may be spent is spent; says which setting raises it
     ├── CoordinatorError           a coordinator that the turn cannot do without failed
     ├── TurnInProgress             chat was called while a turn runs on the same orchestrator
     ├── WrongEventLoop             the orchestrator is used from another loop or thread
@@ -128,6 +130,17 @@ class ModelMissing(ProviderError):
     """The model, or what it needs to run here, is not installed."""
 
 
+class OutputError(VictorError):
+    """The model's answer does not have the form that was asked for, also after it was told so."""
+
+    def __init__(self, message: str, *, problem: str = "", content: str = "") -> None:
+        super().__init__(message, hint="Ask for a simpler form, or choose another model.")
+        self.problem = problem
+        """What did not fit in the last answer."""
+        self.content = content
+        """The last answer."""
+
+
 class ToolError(VictorError):
     """A tool failed. The text is what the model is told, so it says what to do next."""
 
@@ -161,6 +174,28 @@ class CheckpointError(VictorError):
 
 class CompactionError(VictorError):
     """Not even the fallback could make the context fit the model's window."""
+
+
+class BudgetExceeded(VictorError):
+    """What may be spent is spent, or the next call could take more than what is left.
+
+    `budget` names the setting that holds, `limit` what it allows, `spent` what was taken of it,
+    and `wanted` what the next call could have taken; all of them in `unit`.
+    """
+
+    def __init__(
+        self, budget: str, *, limit: float, spent: float, wanted: float, unit: str
+    ) -> None:
+        wish = f", and the next call may take {wanted:,.6g}" if wanted else ""
+        super().__init__(
+            f"The budget {budget} is used up: {spent:,.6g} of {limit:,.6g} {unit} are taken{wish}.",
+            hint=f"Raise it with the setting {budget}, or remove it there.",
+        )
+        self.budget = budget
+        self.limit = limit
+        self.spent = spent
+        self.wanted = wanted
+        self.unit = unit
 
 
 class CoordinatorError(VictorError):

@@ -100,6 +100,19 @@ class ReplyReceived:
     seconds: float
     first_token_seconds: float | None = None
     """From the request to the first visible piece; None where there was none."""
+    cost: float | None = None
+    """US dollars by list price; None where the price is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRejected:
+    """An answer did not have the form that was asked for; the model is told, within limits."""
+
+    turn_id: str
+    attempt: int
+    """Which answer of the turn it was, counted from 1."""
+    problem: str
+    """What did not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +333,7 @@ Event: TypeAlias = (
     | ThinkingDelta
     | ToolCallDelta
     | ReplyReceived
+    | OutputRejected
     | ModelCallRetried
     | ProviderSwitched
     | ApprovalRequested

@@ -67,6 +67,16 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A file that the model reads as it is: a PDF."""
+
+    data: bytes = field(repr=False)
+    media_type: str = "application/pdf"
+    name: str = "document.pdf"
+    """What it is called, for the model."""
+
+
+@dataclass(frozen=True, slots=True)
 class Thinking:
     """The model's reasoning, kept because some vendors want it back unchanged."""
 
@@ -101,7 +111,7 @@ class ToolResult:
     """Path of the file that holds the rest, where `content` was capped; else empty."""
 
 
-Part: TypeAlias = Text | Image | Thinking | ToolCall | ToolResult
+Part: TypeAlias = Text | Image | Document | Thinking | ToolCall | ToolResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +232,8 @@ class Request:
     """Output limit; None leaves it to the provider."""
     temperature: float | None = None
     """None leaves it to the vendor."""
+    output_schema: JsonObject | None = None
+    """JSON schema, of an object, that the final answer must fit; None leaves its form free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,3 +263,7 @@ class Response:
     turn_id: str = ""
     model: str = ""
     provider: str = ""
+    cost: float | None = None
+    """US dollars of all model calls of the turn, by list price; None where one is unpriced."""
+    output: Any = None
+    """What the turn was asked to give beside words, such as an instance of a model; else None."""

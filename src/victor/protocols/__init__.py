@@ -11,7 +11,7 @@ from victor.protocols.config import IConfigProvider
 from victor.protocols.context import CompactionRequest, ICompactionStrategy, Summarizer
 from victor.protocols.observer import Emit, IObserver
 from victor.protocols.prompt import IPromptContributor, PromptContext
-from victor.protocols.provider import Endpoint, IProvider, ModelInfo
+from victor.protocols.provider import Ability, Endpoint, IProvider, LongPromptPrices, ModelInfo
 from victor.protocols.safety import (
     Access,
     Allow,
@@ -38,6 +38,7 @@ from victor.protocols.tool import Executed, ITool, IToolAccess, ToolEnvironment,
 from victor.protocols.workflow import RunTool, RunTurn
 
 __all__ = [
+    "Ability",
     "Access",
     "Allow",
     "AnalyticsEvent",
@@ -67,6 +68,7 @@ __all__ = [
     "ITool",
     "IToolAccess",
     "IToolSelectionStrategy",
+    "LongPromptPrices",
     "Mode",
     "ModelInfo",
     "PromptContext",

@@ -4,10 +4,36 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from victor.events import ReplyDelta
-from victor.messages import Request
+from victor.messages import Request, Usage
+
+_MILLION = 1_000_000
+
+
+class Ability(StrEnum):
+    """What a model can do beside reading and writing text."""
+
+    TOOLS = "tools"
+    IMAGES = "images"
+    PDF = "pdf"
+    THINKING = "thinking"
+    STRUCTURED_OUTPUT = "structured_output"
+    """Its answer can be held to a JSON schema by the vendor."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongPromptPrices:
+    """What every token of a call costs when its prompt is a long one."""
+
+    above: int
+    """Input tokens, cached or not; a prompt of more than these is a long one."""
+    input_price: float
+    output_price: float
+    cache_read_price: float | None = None
+    cache_write_price: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +55,36 @@ class ModelInfo:
     """USD for a million input tokens written to the vendor's cache; None: as input."""
     known: bool = True
     """False where the figures are the honest default for an unknown model."""
+    abilities: frozenset[Ability] = frozenset({Ability.TOOLS})
+    long_prompt: LongPromptPrices | None = None
+    """None where a long prompt costs no more a token than a short one."""
+
+    def cost(self, usage: Usage) -> float | None:
+        """Return what the tokens cost in USD by list price; None where a price is unknown.
+
+        Reasoning is part of the output, and cached tokens are part of the input: each token is
+        paid once.
+        """
+        at: ModelInfo | LongPromptPrices = self
+        if self.long_prompt is not None and usage.input > self.long_prompt.above:
+            at = self.long_prompt
+        if at.input_price is None or at.output_price is None:
+            return None
+        read_price = at.input_price if at.cache_read_price is None else at.cache_read_price
+        write_price = at.input_price if at.cache_write_price is None else at.cache_write_price
+        total = (
+            (usage.input - usage.cache_read - usage.cache_write) * at.input_price
+            + usage.cache_read * read_price
+            + usage.cache_write * write_price
+            + usage.output * at.output_price
+        )
+        return total / _MILLION
+
+    def highest_cost(self, tokens_in: int, tokens_out: int) -> float | None:
+        """Return the most that a call of these sizes can cost in USD, whatever is cached."""
+        plain = self.cost(Usage(tokens_in, tokens_out))
+        written = self.cost(Usage(tokens_in, tokens_out, cache_write=tokens_in))
+        return None if plain is None or written is None else max(plain, written)
 
 
 @runtime_checkable
