@@ -17,12 +17,12 @@ help: ## what there is
 chat: $(VENV)/.run ## talk to Victor in this folder; PROMPT="..." for one turn
 	@if [ -n "$$PROMPT" ]; then exec $(PY) -m victor chat -- "$$PROMPT"; else exec $(PY) -m victor chat; fi
 
-test: $(VENV)/.dev ## every test: the unit suite with its coverage, then processes and the real model
+test: $(VENV)/.dev ## every test: the unit suite, then servers, processes and the real model
 	@rm -f .coverage .coverage.*
 	$(PY) -m coverage run -m pytest -m "not slow and not model"
+	$(PY) -m coverage run -m pytest -m "slow or model"
 	@$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
-	$(PY) -m pytest -m "slow or model"
 
 format: $(VENV)/.dev ## write the code as it should look
 	$(PY) -m ruff check --fix-only --quiet .

@@ -41,6 +41,18 @@ def _nothing_skipped(report: Report) -> Report:
     return report
 
 
+SLOW = ("wire", "guide", "docs", "unit/benchmarks")
+"""Folders whose tests import the vendors' SDKs, start servers, or run whole programs."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the unit suite free of what takes its time from the machine and not from the code."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(SLOW):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
