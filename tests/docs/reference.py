@@ -49,7 +49,7 @@ from victor.testing import EchoProvider
 
 
 class Printer:
-    \"\"\"Hears everything, steers nothing. It must only buffer or count: the turn waits for it.\"\"\"
+    \"\"\"Hears everything, steers nothing. It must only take note: the turn waits.\"\"\"
 
     def on_event(self, event: Event) -> None:
         print(type(event).__name__)

@@ -24,16 +24,27 @@ from tests.docs.conftest import (
 )
 
 from victor.cli.app import victor
+from victor.testing.loopback import AnthropicLoopback
 
 OUR_ADDRESS = "https://github.com/your-org/victor"
+
+KINDS_OF_CHANGE = {"added", "changed", "fixed", "removed", "security"}
 
 WITH_PYTHON = [page for page in PAGES if "python" in languages(page)]
 _MENTION = re.compile(r"`(victor(?: [^`\n]+)?)`")
 
 
+@pytest.fixture(scope="module")
+def vendor() -> Iterator[AnthropicLoopback]:
+    with AnthropicLoopback(otherwise="Each does one thing.") as server:
+        yield server
+
+
 @pytest.fixture
-def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendor: AnthropicLoopback) -> Path:
+    """An empty folder, where what is sent to the vendor comes to a server on this machine."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", vendor.url)
     return tmp_path
 
 
@@ -153,6 +164,16 @@ def test_every_source_file_that_is_named_exists(page: Path) -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+def test_the_readmes_program_prints_what_the_vendor_says(
+    somewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (block,) = blocks(ROOT / "README.md", "python")
+    program = Program("README.md")
+    program.run(block)
+    program.close()
+    assert capsys.readouterr().out == "Each does one thing."
+
+
 def test_the_readme_fits_one_screen() -> None:
     assert len(text_of(ROOT / "README.md").splitlines()) <= 60
 
@@ -165,3 +186,12 @@ def test_pictures_are_small_and_plain() -> None:
     for picture in (DOCS / "images").glob("*.svg"):
         assert picture.stat().st_size < 150_000
         assert "<script" not in picture.read_text("utf-8")
+
+
+def test_a_fragment_of_the_changelog_says_its_kind() -> None:
+    fragments = [path for path in (ROOT / "changelog.d").iterdir() if path.name != "README.md"]
+    kinds = {path.name: path.name.split(".")[1:] for path in fragments}
+    assert {
+        name for name, kind in kinds.items() if kind[:-1] and kind[0] not in KINDS_OF_CHANGE
+    } == (set())
+    assert all(kind[-1] == "md" and len(kind) == 2 for kind in kinds.values())

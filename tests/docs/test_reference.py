@@ -6,9 +6,9 @@ import inspect
 from typing import get_args
 
 import pytest
-
 from tests.docs.conftest import DOCS, text_of
 from tests.docs.reference import errors_page, events_page
+
 from victor import errors, events
 from victor.config.settings import names
 
