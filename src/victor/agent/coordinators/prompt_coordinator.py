@@ -148,7 +148,7 @@ class PromptCoordinator:
         entries = self._entries  # adding one meanwhile makes another list
         texts = [await self._part(entry, facts) for entry in entries]
         if texts != self._texts or not texts:
-            parts = zip(entries, texts, strict=True)
+            parts = zip(entries, map(str.strip, texts), strict=True)
             self._built = tuple((entry, text) for entry, text in parts if text)
             self._prompt = _JOINT.join(text for _, text in self._built)
             self._texts = texts
@@ -162,19 +162,21 @@ class PromptCoordinator:
         )
 
     async def _part(self, entry: _Entry, context: PromptContext) -> str:
-        """Return the contributor's text without blank ends; empty where it failed."""
+        """Return the contributor's text as it is; empty where it failed."""
         if entry.rests_until and self._clock() < entry.rests_until:
             return ""
         try:
-            text = _text(
-                await bounded(entry.contributor.get_contribution(context), self._time_limit)
-            )
+            work = entry.contributor.get_contribution(context)
+            text: Any = await bounded(work, self._time_limit)
         except asyncio.CancelledError as failure:
             if really_cancelled():
                 raise
             return self._failed(entry, failure)
         except Exception as failure:  # noqa: BLE001  # a contributor of anybody's; it is reported
             return self._failed(entry, failure)
+        if not isinstance(text, str):
+            wrong = type(text).__name__
+            return self._failed(entry, TypeError(f"the part must be a text, not {wrong}"))
         entry.failures = 0
         entry.rests_until = 0.0
         return text
@@ -198,10 +200,3 @@ def _configure(contributor: IPromptContributor, config: Mapping[str, Any]) -> No
     configure = getattr(contributor, "configure", None)
     if configure is not None:
         configure(config)
-
-
-def _text(given: Any) -> str:
-    """Return the text without blank ends. Raises `TypeError` for what is none."""
-    if not isinstance(given, str):
-        raise TypeError(f"the part must be a text, not {type(given).__name__}")
-    return given.strip()

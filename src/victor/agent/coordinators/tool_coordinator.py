@@ -142,7 +142,9 @@ class ToolCoordinator:
 
         Emits `ToolCallStarted` for each call that runs. Closing the generator ends what still runs.
         """
-        environment = replace(self._environment, writable=mode is Mode.BUILD)
+        environment = self._environment
+        if mode is not Mode.BUILD:
+            environment = replace(environment, writable=False)
         planned: list[_Planned] = []
         for call, verdict in zip(calls, verdicts, strict=True):
             match self._plan(call, verdict):
