@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from victor.agent.assembly import Parts, configure
+from victor.agent.output_type import output_form
 from victor.agent.stages import ModeStage, ProviderStage
+from victor.agent.structured_output import OutputCheck
 from victor.agent.turn import Turn
 from victor.errors import SessionError, VictorError
 from victor.events import HistoryRepaired, SessionStarted
@@ -115,8 +117,12 @@ class Conversation:
         in_force: tuple[Message, ...] = context.get_context().messages
         return in_force
 
-    def turn(self, text: str, told: Mapping[str, Any]) -> Turn:
-        """Return the next turn; `told` is what the caller tells the prompt's contributors."""
+    def turn(self, text: str, told: Mapping[str, Any], output: Any = None) -> Turn:
+        """Return the next turn; `told` is what the caller tells the prompt's contributors.
+
+        `output` is what its answer must be, beside words. Raises `ConfigError` where it cannot be.
+        """
+        check = None if output is None else OutputCheck(output_form(output))
         self._turns += 1
         endpoint = self.endpoint()
         facts = {
@@ -128,7 +134,7 @@ class Conversation:
             "task": text,
             **told,
         }
-        return Turn(self.session_id, f"{self.session_id}-{self._turns}", text, facts)
+        return Turn(self.session_id, f"{self.session_id}-{self._turns}", text, facts, check)
 
     async def _load_config(self) -> Mapping[str, Any]:
         load = self._parts.coordinators["config"].load

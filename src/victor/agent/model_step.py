@@ -7,6 +7,7 @@ import time
 from victor.agent.event_bus import EventBus
 from victor.agent.guard import describe
 from victor.agent.stages import Stages
+from victor.agent.structured_output import answering
 from victor.agent.turn import Limits, Turn
 from victor.errors import ProviderError
 from victor.events import (
@@ -135,7 +136,9 @@ class ModelStep:
             tool_choice=tool_choice,
             max_tokens=self.limits.max_output_tokens,
             temperature=self.limits.temperature,
+            output_schema=turn.output.schema if turn.output else None,
         )
+        asked = answering(provider, request)
         tokens = self._guard.read(
             "context", "token_count", self._stages.context.token_count, 0, fits=_count
         )
@@ -146,7 +149,7 @@ class ModelStep:
             reply = await self._guard.critical(
                 "chat",
                 "reply",
-                lambda: self._stages.chat.reply(provider, request, self._publish),
+                lambda: self._stages.chat.reply(asked, request, self._publish),
                 fits=_reply,
                 seconds=self.limits.model_call_timeout,
                 error=lambda text: ProviderError(text, provider=provider.name, model=model),

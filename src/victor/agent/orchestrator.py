@@ -95,9 +95,13 @@ class AgentOrchestrator(CoordinatorAccess):
         """What the agent may do now."""
         return self._conversation.mode()
 
-    async def chat(self, text: str, *, prompt_context: Mapping[str, Any] | None = None) -> Response:
+    async def chat(
+        self, text: str, *, output: Any = None, prompt_context: Mapping[str, Any] | None = None
+    ) -> Response:
         """Run one turn and return its response.
 
+        `output` is what the answer must be, beside words: a pydantic model, a dataclass, another
+        type, or a JSON schema; `Response.output` is then one, or `OutputError` is raised.
         `prompt_context` is what this turn tells the prompt's contributors, over
         `self.prompt_context`. Raises `ProviderError`, `SessionError`, `ConfigError`,
         `CompactionError` or `CoordinatorError`; the user's message stays recorded.
@@ -107,31 +111,33 @@ class AgentOrchestrator(CoordinatorAccess):
         try:
             await self._conversation.begin()
             told = {**self.prompt_context, **(prompt_context or {})}
-            return await self._turns.run(self._conversation.turn(text, told))
+            return await self._turns.run(self._conversation.turn(text, told, output))
         finally:
             self._running = False
 
     async def events(
-        self, text: str, *, prompt_context: Mapping[str, Any] | None = None
+        self, text: str, *, output: Any = None, prompt_context: Mapping[str, Any] | None = None
     ) -> AsyncGenerator[Event, None]:
         """Run one turn and yield everything that happens. Raises what `chat` raises.
 
         Leaving early cancels the turn; use `contextlib.aclosing` to leave at once.
         """
         self._enter()
-        turn = stream_turn(self._bus, self.chat(text, prompt_context=prompt_context))
+        chat = self.chat(text, output=output, prompt_context=prompt_context)
+        turn = stream_turn(self._bus, chat)
         async with aclosing(turn) as happened:
             async for event in happened:
                 yield event
 
     async def stream_chat(
-        self, text: str, *, prompt_context: Mapping[str, Any] | None = None
+        self, text: str, *, output: Any = None, prompt_context: Mapping[str, Any] | None = None
     ) -> AsyncGenerator[TextDelta, None]:
         """Run one turn and yield the text as it arrives, in pieces with a `content`.
 
         Raises what `chat` raises. Leaving early cancels the turn.
         """
-        async with aclosing(self.events(text, prompt_context=prompt_context)) as happened:
+        events = self.events(text, output=output, prompt_context=prompt_context)
+        async with aclosing(events) as happened:
             async for event in happened:
                 if type(event) is TextDelta:
                     yield event

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from victor.agent.structured_output import OutputCheck
 from victor.messages import Message, Usage
 
 
@@ -20,6 +21,8 @@ class Turn:
     """The user's words."""
     facts: Mapping[str, Any]
     """What the prompt's contributors are told."""
+    output: OutputCheck | None = None
+    """What its answer must be; None for words."""
     messages: list[Message] = field(default_factory=list)
     """Those that the turn has added to the context so far."""
     usage: Usage = field(default_factory=Usage)

@@ -13,7 +13,7 @@ from victor.agent.model_step import ModelStep
 from victor.agent.stages import Stages
 from victor.agent.tool_step import ToolStep
 from victor.agent.turn import Limits, Turn
-from victor.errors import ContextExceeded, ProviderError, VictorError
+from victor.errors import ContextExceeded, OutputError, ProviderError, VictorError
 from victor.events import TurnCancelled, TurnEnded, TurnFailed, TurnStarted
 from victor.messages import (
     Message,
@@ -96,6 +96,8 @@ class TurnLoop:
             reply = await self._ask(turn, ToolChoice.AUTO)
             calls = reply.message.tool_calls
             await self._record(turn, Record("reply", turn.id, message=reply.message, calls=calls))
+            if not calls and await self._goes_back(turn, reply):
+                continue
             if not calls:
                 return await self._end(turn, reply, reply.stop_reason)
 
@@ -114,7 +116,30 @@ class TurnLoop:
         turn.step += 1
         reply = _without_calls(await self._ask(turn, ToolChoice.NONE))
         await self._record(turn, Record("reply", turn.id, message=reply.message))
+        while await self._goes_back(turn, reply):
+            turn.step += 1
+            reply = _without_calls(await self._ask(turn, ToolChoice.NONE))
+            await self._record(turn, Record("reply", turn.id, message=reply.message))
         return await self._end(turn, reply, StopReason.MAX_TOOL_ITERATIONS)
+
+    async def _goes_back(self, turn: Turn, reply: Reply) -> bool:
+        """Return whether the answer went back to the model, not being the output asked for.
+
+        Raises `OutputError` once that is given up.
+        """
+        if turn.output is None:
+            return False
+        try:
+            objection = turn.output.objection(turn.id, reply, self._publish)
+        except OutputError:
+            self._append(turn, reply.message)
+            raise
+        if objection is None:
+            return False
+        self._append(turn, reply.message)
+        await self._record(turn, Record("user", turn.id, message=objection))
+        self._append(turn, objection)
+        return True
 
     def _message(self, text: str) -> Message:
         """Return the user's message; behind their words, the mode if it is another by now."""
@@ -177,6 +202,7 @@ class TurnLoop:
             turn_id=turn.id,
             model=reply.model,
             provider=reply.provider,
+            output=turn.output.value if turn.output else None,
         )
 
     def _append(self, turn: Turn, *messages: Message) -> None:

@@ -22,6 +22,8 @@ class Ability(StrEnum):
     THINKING = "thinking"
     STRUCTURED_OUTPUT = "structured_output"
     """Its answer can be held to a JSON schema by the vendor."""
+    STRUCTURED_WITHOUT_TOOLS = "structured_without_tools"
+    """The same, but only in a request that offers no tools."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ _TABLE: Final[Mapping[type, _Figures]] = {
     e.TurnStarted: lambda event: {"turn_id": event.turn_id, "characters": len(event.text)},
     e.StepStarted: _fields("turn_id", "step", "provider", "model", "context_tokens"),
     e.ReplyReceived: _reply,
+    e.OutputRejected: _fields("turn_id", "attempt"),
     e.ModelCallRetried: _fields("provider", "attempt", "wait_seconds"),
     e.ProviderSwitched: _fields("provider", "model"),
     e.ApprovalRequested: _tool,
