@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from victor.messages import (
+    Document,
     Image,
     Message,
     Part,
@@ -38,7 +39,7 @@ LEFT_OUT = "(Earlier messages were left out.)"
 """The user message that stands in for what came before."""
 
 _ALLOWED: dict[Role, tuple[type[Part], ...]] = {
-    Role.USER: (Text, Image),
+    Role.USER: (Text, Image, Document),
     Role.ASSISTANT: (Text, Thinking, ToolCall),
     Role.TOOL: (ToolResult,),
 }

@@ -9,15 +9,33 @@ quarter of the characters is 16 % and 40 % off. Listings of numbers and dense Ch
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from victor.messages import Image, Message, Part, Text, Thinking, ToolCall, ToolResult, ToolSpec
+from victor.messages import (
+    Document,
+    Image,
+    Message,
+    Part,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+)
 
 IMAGE_TOKENS = 1_600
 """What a picture takes at most at the vendors that scale it down; used for every picture."""
 
+PAGE_TOKENS = 3_000
+"""What a page of a document takes at most in text, at the vendors that read both text and picture
+of it; the picture comes on top."""
+
 MESSAGE_TOKENS = 4
 """What stands around each message: its role and its borders."""
+
+_PAGE = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
+_BYTES_PER_PAGE = 50_000
 
 _LETTERS = bytes(range(65, 91)) + bytes(range(97, 123))
 _DIGITS = bytes(range(48, 58))
@@ -60,6 +78,12 @@ def of_tool(tool: ToolSpec) -> int:
     return MESSAGE_TOKENS + of_text(f"{tool.name} {tool.description} {tool.parameters}")
 
 
+def pages(data: bytes) -> int:
+    """Return how many pages a PDF has, or an estimate where its index is compressed: at least 1."""
+    listed = len(_PAGE.findall(data))
+    return listed or 1 + len(data) // _BYTES_PER_PAGE
+
+
 def _of_part(part: Part) -> int:
     match part:
         case Text(text) | Thinking(text):
@@ -70,6 +94,8 @@ def _of_part(part: Part) -> int:
             return MESSAGE_TOKENS + of_text(content)
         case Image():
             return IMAGE_TOKENS
+        case Document(data):
+            return (PAGE_TOKENS + IMAGE_TOKENS) * pages(data)
 
 
 class Tally:

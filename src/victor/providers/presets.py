@@ -28,6 +28,10 @@ class Preset:
     """Whether to ask for the usage of a stream; False where it is refused, and sent unasked."""
     returns_reasoning: str = ""
     """The field that the server wants its own reasoning back in; empty where it does not."""
+    responses: bool = False
+    """Whether the server's own protocol, and the one to use, is the Responses API."""
+    documents: bool = False
+    """Whether a PDF may be sent."""
     effort_with_tools: bool = False
     """Whether newer models take tools only when told not to reason, as on OpenAI's own server."""
 
@@ -50,6 +54,8 @@ OPENAI = Preset(
     key_variable="OPENAI_API_KEY",
     address_variable="OPENAI_BASE_URL",
     max_tokens_key="max_completion_tokens",
+    responses=True,
+    documents=True,
     effort_with_tools=True,
 )
 
@@ -63,6 +69,7 @@ PRESETS: dict[str, Preset] = {
             address_variable="AZURE_OPENAI_ENDPOINT",
             max_tokens_key="max_completion_tokens",
             effort_with_tools=True,
+            documents=True,
         ),
         Preset(
             "ollama",
@@ -116,7 +123,13 @@ def preset_for(name: str, base_url: str | None = None, *, with_client: bool = Fa
         )
     if name == "openai" and base_url and not _OFFICIAL_HOST.match(base_url):
         # Somebody else's server under OpenAI's name knows only what all of them know.
-        preset = replace(preset, max_tokens_key="max_tokens", effort_with_tools=False)
+        preset = replace(
+            preset,
+            max_tokens_key="max_tokens",
+            effort_with_tools=False,
+            responses=False,
+            documents=False,
+        )
     return replace(preset, base_url=base_url, address_variable="") if base_url else preset
 
 

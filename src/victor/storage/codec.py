@@ -13,6 +13,7 @@ from typing import Any
 
 from victor.errors import SessionError
 from victor.messages import (
+    Document,
     Image,
     Message,
     Part,
@@ -128,8 +129,15 @@ def _part_form(part: Part) -> dict[str, Any]:
             return form
         case Thinking(text, signature, provider):
             return {"thinking": text, "signature": signature, "provider": provider}
-        case Image(data, media_type):
-            return {"image": b64encode(data).decode("ascii"), "type": media_type}
+        case Image() | Document():
+            return _file_form(part)
+
+
+def _file_form(part: Image | Document) -> dict[str, Any]:
+    encoded = b64encode(part.data).decode("ascii")
+    if isinstance(part, Image):
+        return {"image": encoded, "type": part.media_type}
+    return {"document": encoded, "type": part.media_type, "name": part.name}
 
 
 def _message(form: Mapping[str, Any]) -> Message:
@@ -173,12 +181,17 @@ def _image(form: Mapping[str, Any]) -> Image:
     return Image(b64decode(form["image"], validate=True), form["type"])
 
 
+def _document(form: Mapping[str, Any]) -> Document:
+    return Document(b64decode(form["document"], validate=True), form["type"], form["name"])
+
+
 _PARTS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "text": _text,
     "call": _call,
     "answers": _result,
     "thinking": _thinking,
     "image": _image,
+    "document": _document,
 }
 
 
