@@ -65,7 +65,8 @@ class Program:
         self._runner = asyncio.Runner()
 
     def run(self, block: str) -> None:
-        code = compile(block, self._source, "exec", flags=PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        flags = PyCF_ALLOW_TOP_LEVEL_AWAIT
+        code = compile(block, self._source, "exec", flags=flags, dont_inherit=True)
         if code.co_flags & inspect.CO_COROUTINE:
             self._runner.run(self._awaited(code))
         else:
