@@ -25,6 +25,7 @@ from victor.messages import (
     Usage,
 )
 from victor.providers.errors import CallSite, against_protocol
+from victor.providers.output_schema import strict_schema
 
 Json: TypeAlias = dict[str, Any]
 
@@ -71,6 +72,9 @@ def encode_request(request: Request, max_tokens: int) -> Json:
     thinking = _thinking(request.model)
     if thinking:
         body["thinking"] = thinking
+    if request.output_schema is not None:
+        schema = strict_schema(request.output_schema)
+        body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     users = [message for message in messages if message["role"] == "user"]
     for message in users[-2:]:
         message["content"][-1]["cache_control"] = _CACHED

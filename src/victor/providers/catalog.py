@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from victor.messages import Usage
-from victor.protocols import ModelInfo
+from victor.protocols import Ability, ModelInfo
 
 UNKNOWN_WINDOW = 128_000
 """Of an unknown model at a vendor's: the smallest window that models of the last years have."""
@@ -79,6 +79,14 @@ _SAME_MODELS = {"azure": "openai"}
 _NO_TOOLS = frozenset({"gpt-6.2-astra", "gpt-6.2-sol", "gpt-6.1-sol", "gpt-6-astra"})
 """Models that take tools over another protocol of the vendor's, but not over chat completions."""
 
+_HELD = {
+    "anthropic": re.compile(r"claude-[a-z]+-(4-[5-9]|[5-9])"),
+    "openai": re.compile(r"gpt-(4o|4\.1|[5-9])|o[134]\b"),
+}
+"""Models whose answers the vendor holds to a JSON schema, with tools or without."""
+_HELD_ALONE = frozenset({"ollama", "llamacpp", "lmstudio", "vllm"})
+"""Servers that hold every model to a schema, but take no tools beside it, or ignore it then."""
+
 _DEFAULTS = {
     "anthropic": "claude-sonnet-5-5",
     # The strongest of those that take tools over chat completions.
@@ -98,10 +106,12 @@ def model_info(provider: str, model: str) -> ModelInfo:
     rows = _VENDORS.get(_SAME_MODELS.get(provider, provider), {})
     row = rows.get(model) or rows.get(_DATED.sub("", model))
     if row is not None:
-        return _info(model, row)
-    if provider in _LOCAL:
-        return ModelInfo(model, LOCAL_WINDOW, LOCAL_OUTPUT, known=False)
-    return ModelInfo(model, UNKNOWN_WINDOW, UNKNOWN_OUTPUT, known=False)
+        info = _info(model, row)
+    elif provider in _LOCAL:
+        info = ModelInfo(model, LOCAL_WINDOW, LOCAL_OUTPUT, known=False)
+    else:
+        info = ModelInfo(model, UNKNOWN_WINDOW, UNKNOWN_OUTPUT, known=False)
+    return replace(info, abilities=info.abilities | _held_to_forms(provider, model))
 
 
 def known_models(provider: str) -> tuple[ModelInfo, ...]:
@@ -132,6 +142,14 @@ def cost(usage: Usage, info: ModelInfo) -> float | None:
         + usage.output * info.output_price
     )
     return total / _MILLION
+
+
+def _held_to_forms(provider: str, model: str) -> frozenset[Ability]:
+    """Return whether the vendor holds the model's answer to a JSON schema."""
+    if provider in _HELD_ALONE:
+        return frozenset({Ability.STRUCTURED_WITHOUT_TOOLS})
+    held = _HELD.get(_SAME_MODELS.get(provider, provider))
+    return frozenset({Ability.STRUCTURED_OUTPUT} if held and held.match(model) else ())
 
 
 def _info(model: str, row: _Row) -> ModelInfo:

@@ -25,6 +25,7 @@ from victor.messages import (
 )
 from victor.providers.errors import CallSite, against_protocol
 from victor.providers.openai_calls import CallFragments
+from victor.providers.output_schema import NAME, strict_schema
 from victor.providers.presets import Preset
 
 Json: TypeAlias = dict[str, Any]
@@ -56,6 +57,9 @@ def encode_request(request: Request, preset: Preset) -> Json:
             body["tool_choice"] = request.tool_choice.value
         if preset.effort_with_tools and _TOOLS_WITHOUT_EFFORT.match(request.model):
             body["reasoning_effort"] = "none"
+    if request.output_schema is not None:
+        answer = {"name": NAME, "schema": strict_schema(request.output_schema), "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": answer}
     if request.max_tokens is not None:
         body[preset.max_tokens_key] = request.max_tokens
     if request.temperature is not None and _takes_temperature(body, preset):
