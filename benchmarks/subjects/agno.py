@@ -1,16 +1,19 @@
-"""agno: an agent with its session in memory, that sends its whole history."""
+"""agno: its history passed from run to run, which is the fastest of its ways.
+
+With its session store in memory every run keeps a copy of all messages before it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from agno.agent import Agent
-from agno.db.in_memory import InMemoryDb
 from agno.models.base import Model
+from agno.models.message import Message
 from agno.models.response import ModelResponse
+from agno.run.agent import RunOutput
 
 from benchmarks.script import TOOL, TOOL_DESCRIPTION, Script
 
@@ -64,22 +67,29 @@ class _Agno:
             return script.look(at)
 
         look.__doc__ = TOOL_DESCRIPTION
-        self._agent = Agent(
-            model=_Model(script),
-            tools=[look],
-            db=InMemoryDb(),
-            session_id=uuid.uuid4().hex,
-            add_history_to_context=True,
-            num_history_runs=1_000_000,
-            telemetry=False,
-        )
+        self._agent = Agent(model=_Model(script), tools=[look], telemetry=False)
+        self._history: list[Message] = []
 
     async def turn(self, text: str) -> str:
-        return (await self._agent.arun(text)).content
+        return self._remembered(await self._agent.arun(self._asked(text)))
 
     async def stream(self, text: str) -> int:
-        events = self._agent.arun(text, stream=True)
-        return sum([len(event.content or "") async for event in events])
+        arrived = 0
+        async for event in self._agent.arun(
+            self._asked(text), stream=True, yield_run_response=True
+        ):
+            if isinstance(event, RunOutput):
+                self._remembered(event)
+            else:
+                arrived += len(event.content or "")
+        return arrived
+
+    def _asked(self, text: str) -> list[Message]:
+        return [*self._history, Message(role="user", content=text)]
+
+    def _remembered(self, run: RunOutput) -> str:
+        self._history = [message for message in run.messages if message.role != "system"]
+        return run.content
 
 
 def open_conversation(script: Script) -> _Agno:
