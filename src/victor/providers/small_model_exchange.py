@@ -97,9 +97,9 @@ class Exchange:
         turn = self._turn
         known = turn.known
         paths = {
-            "read": known.files,
+            "read": self._fresh("read", known.files),
             "edit": known.files,
-            "list": known.folders,
+            "list": self._fresh("list", known.folders),
             "grep": (*known.folders, *known.files),
         }
         if not turn.is_making:
@@ -110,7 +110,9 @@ class Exchange:
         open_tools = tuple(
             spec
             for spec in self._tools.values()
-            if spec.name not in self._masked and paths.get(spec.name, True)
+            if spec.name not in self._masked
+            and paths.get(spec.name, True)
+            and not turn.has_enough_of(spec.name)
         )
         if turn.must_run_first:
             open_tools = tuple(s for s in open_tools if s.name == "shell") or open_tools
@@ -118,6 +120,10 @@ class Exchange:
         required = self._request.tool_choice is ToolChoice.REQUIRED
         reply = not open_tools or (not required and turn.may_reply(names))
         return answer_schema(open_tools, reply=reply, paths=paths)
+
+    def _fresh(self, tool: str, paths: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the paths that the tool was not just called with."""
+        return tuple(path for path in paths if not self._turn.repeats(tool, {"path": path}))
 
     def _valid(self, answer: Answer) -> bool:
         """Return whether the answer is one of those offered, with what it needs."""

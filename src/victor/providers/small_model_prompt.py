@@ -18,7 +18,7 @@ from victor.providers.small_model_turn import Done, SmallModelTurn
 ChatMessage: TypeAlias = dict[str, str]
 """`role` and `content`, as every chat template takes them."""
 
-RESULT_CHARACTERS = 2400
+RESULT_CHARACTERS = 1600
 """How much of one tool result the model sees."""
 EARLIER_CHARACTERS = 1600
 """How much of earlier turns the model sees."""
@@ -180,11 +180,13 @@ def _next_step(done: Done, turn: SmallModelTurn) -> str:
         case "read" if done.failed:
             return "Next: write it if it is to be made, or look elsewhere."
         case "list" if "README.md" in done.result.content and not turn.has_read("README.md"):
-            return f"Read README.md to learn about the project. If this is enough, reply to: {task}"
+            return (
+                f"The user asked: {task}\nRead README.md if it is about the project, or reply now."
+            )
         case _ if done.failed:
             return "Next: try it differently, or reply what went wrong."
         case _:
-            return f"If this is enough, reply to: {task}"
+            return f"The user asked: {task}\nIf the answer is above, reply with it now."
 
 
 _PART_RULES = (

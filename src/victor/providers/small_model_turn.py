@@ -39,6 +39,8 @@ _REFUSED = re.compile(r"den(y|ied)|not allowed|refused|mode", re.IGNORECASE)
 _IN_PART = re.compile(r"^\[There are more lines|more characters\]$", re.MULTILINE)
 _EMPTY = re.compile(r"\S+ is empty\.\s*")
 _NUMBERED = re.compile(r"^\s*(\d+)(?:\t|[:|│→] ?)(.*)$")
+_QUESTION_CALLS = 4
+_QUESTION_CALLS_OF = {"list": 2, "shell": 2}
 _HOLDS = 12
 _SAME_CALLS = 3
 _WHOLE_FILE_CHARACTERS = 7000
@@ -127,6 +129,15 @@ class SmallModelTurn:
         """Whether the task only asks: then nothing is to be written."""
         changes = self.is_making or self.is_repair or _CHANGE.search(self.task)
         return bool(_QUESTION.match(self.task)) and not changes
+
+    def has_enough_of(self, name: str) -> bool:
+        """Return whether a question needs no more calls of this tool: it would go on for ever."""
+        if not self.is_question:
+            return False
+        if self.has_read("README.md"):
+            return True
+        calls = sum(done.call.name == name for done in self.done)
+        return len(self.done) >= _QUESTION_CALLS or calls >= _QUESTION_CALLS_OF.get(name, 3)
 
     def first_look(self, names: frozenset[str]) -> str:
         """Return the folder to list before anything else; empty where there is no need to.

@@ -15,6 +15,7 @@ import pytest
 
 from victor.events import ReplyFinished, TextDelta, ToolCallDelta
 from victor.messages import (
+    Message,
     Request,
     StopReason,
     ToolCall,
@@ -42,31 +43,46 @@ async def provider() -> AsyncIterator[LocalProvider]:
     await provider.aclose()
 
 
-async def test_a_turn_calls_a_tool_and_then_answers_in_words(
-    provider: LocalProvider, tools: tuple[ToolSpec, ...]
-) -> None:
-    asked = user("What files are in this folder?")
-    name = arguments = ""
-    async for delta in provider.stream(Request(provider.model, (asked,), "", tools)):
-        assert not isinstance(delta, TextDelta)
+RESULTS = {"list": "apples.txt\npears.txt", "read": "1\tTen kilos.\n[End. Lines in all: 1.]"}
+
+
+async def step(
+    provider: LocalProvider, messages: list[Message], tools: tuple[ToolSpec, ...]
+) -> tuple[str, ToolCall | None, ReplyFinished]:
+    """Make one model call; return its words, its tool call and its end."""
+    words = name = arguments = ""
+    deltas = [d async for d in provider.stream(Request(provider.model, tuple(messages), "", tools))]
+    for delta in deltas:
+        if isinstance(delta, TextDelta):
+            words += delta.content
         if isinstance(delta, ToolCallDelta):
             name += delta.name
             arguments += delta.arguments
-    assert name == "list"
-    assert json.loads(arguments) == {"path": "."}
-
-    call = ToolCall("c1", name, json.loads(arguments))
-    result = tool_results(ToolResult("c1", "apples.txt\npears.txt"))
-    request = Request(provider.model, (asked, assistant("", call), result), "", tools)
-    deltas = [delta async for delta in provider.stream(request)]
-
-    words = [delta.content for delta in deltas if isinstance(delta, TextDelta)]
-    assert len(words) > 1
-    assert "apples" in "".join(words)
     end = deltas[-1]
     assert isinstance(end, ReplyFinished)
+    made = ToolCall(f"c{len(messages)}", name, json.loads(arguments)) if name else None
+    return words, made, end
+
+
+async def test_a_turn_calls_a_tool_and_then_answers_in_words(
+    provider: LocalProvider, tools: tuple[ToolSpec, ...]
+) -> None:
+    messages = [user("What files are in this folder?")]
+    words, call, end = await step(provider, messages, tools)
+    assert (words, end.stop_reason) == ("", StopReason.TOOL_USE)
+    assert call
+    assert (call.name, call.arguments) == ("list", {"path": "."})
+
+    for _ in range(6):
+        result = ToolResult(call.id, RESULTS.get(call.name, "Nothing."))
+        messages += [assistant("", call), tool_results(result)]
+        words, call, end = await step(provider, messages, tools)
+        assert end.usage.cache_read > end.usage.input / 3
+        if call is None:
+            break
+
+    assert words.strip()
     assert end.stop_reason is StopReason.END
-    assert end.usage.cache_read > end.usage.input / 2
 
 
 async def test_leaving_a_story_stops_the_model(provider: LocalProvider) -> None:
