@@ -30,7 +30,7 @@ def new(workspace: Path) -> New:
 
     def make(*replies: Any, provider: IProvider | None = None, **more: Any) -> AgentOrchestrator:
         given = {name: more.pop(name) for name in tuple(more) if name in Settings.model_fields}
-        settings = Settings(**{"ephemeral": True, "approve": "always", **given})
+        settings = Settings(**{"ephemeral": True, "approve": "always", "max_retries": 0, **given})
         more.setdefault("workspace", workspace)
         return AgentOrchestrator(settings, provider or ScriptedProvider(*replies), "m", **more)
 

@@ -38,16 +38,16 @@ HELLO = Request("some-model", (user("Hello"),))
 
 
 def provider_of(server: OpenAILoopback, **options: Any) -> OpenAIProvider:
-    return OpenAIProvider("the-key", base_url=server.url, **{"max_retries": 0, **options})
+    return OpenAIProvider("the-key", base_url=server.url, **options)
 
 
 @asynccontextmanager
 async def official(server: OpenAILoopback) -> AsyncIterator[OpenAIProvider]:
-    """Lend a provider that takes the server for OpenAI's own."""
+    """Lend a provider that takes the server for OpenAI's own, asked by the older protocol."""
     import openai
 
     async with openai.AsyncOpenAI(api_key="the-key", base_url=server.url) as client:
-        provider = OpenAIProvider(client=client)
+        provider = OpenAIProvider(client=client, api="chat")
         yield provider
         await provider.aclose()
         assert not client.is_closed()
@@ -498,7 +498,7 @@ def test_one_provider_serves_several_event_loops(wire: SimpleNamespace) -> None:
 async def test_a_refused_connection_names_the_address_and_the_remedy() -> None:
     async with OpenAILoopback() as server:
         url = server.url
-    provider = OpenAIProvider(base_url=url, name="ollama", max_retries=0)
+    provider = OpenAIProvider(base_url=url, name="ollama")
     failure = await failure_of(provider.stream(HELLO))
     assert type(failure) is ProviderUnavailable
     assert url in str(failure)
@@ -553,7 +553,8 @@ def through(pieces: list[bytes]) -> list[Any]:
         transport = httpx2.MockTransport(answer)
         async with httpx2.AsyncClient(transport=transport) as http:
             client = openai.AsyncOpenAI(api_key="k", http_client=http)
-            return [delta async for delta in OpenAIProvider(client=client).stream(HELLO)]
+            provider = OpenAIProvider(client=client, api="chat")
+            return [delta async for delta in provider.stream(HELLO)]
 
     return asyncio.run(run())
 

@@ -179,13 +179,14 @@ def _provider(given: _Given) -> Any:
 def _connect(config: Mapping[str, Any], endpoint: str) -> Endpoint:
     """Return the endpoint that `provider:model` names. Raises `ConfigError`."""
     from victor.providers.choose import create_provider, parse_endpoint
+    from victor.providers.exchange import Patience
 
     name, model = parse_endpoint(endpoint)
     provider = create_provider(
         name,
         model=model,
-        timeout=config["model_call_timeout"],
-        max_retries=config["max_retries"],
+        patience=Patience.of(config),
+        streaming=config["streaming"],
         small_model=config["small_model"],
     )
     return Endpoint(provider, model)
@@ -228,8 +229,9 @@ def _tool_selection(given: _Given) -> Any:
 
 def _chat(given: _Given) -> Any:
     from victor.agent.coordinators.chat_coordinator import ChatCoordinator
+    from victor.providers.retry import RetryPolicy
 
-    return ChatCoordinator()
+    return ChatCoordinator(retries_of=RetryPolicy.of)
 
 
 def _safety(given: _Given) -> Any:

@@ -29,6 +29,9 @@ from victor.messages import (
 )
 from victor.protocols import Mode, Record
 
+INTERRUPTED_ANSWER = "\n\n[The answer was interrupted here.]"
+"""Stands in the history, for the model and for people, behind an answer that broke off."""
+
 
 class TurnLoop:
     """Runs turns, one at a time."""
@@ -170,14 +173,24 @@ class TurnLoop:
             context = await model.fit_context(endpoint, system, tools, scale)
             try:
                 return await model.reply(turn, endpoint, system, context, tools, tool_choice)
-            except ContextExceeded:
+            except ContextExceeded as failure:
                 if scale < 1.0:
+                    failure.hint = f"It was compacted and sent again, in vain. {failure.hint}"
                     raise
                 scale = 0.5  # The estimate was off: once more, with half of it.
             except ProviderError as failure:
                 # What a person has begun to read cannot be taken back by another model.
-                if failure.partial or not model.fall_back(failure):
+                if failure.partial:
+                    await self._keep_partial(turn, failure.partial)
                     raise
+                if not model.fall_back(failure):
+                    raise
+
+    async def _keep_partial(self, turn: Turn, partial: str) -> None:
+        """Keep what a person has read of an answer that broke off, marked as such."""
+        message = Message(Role.ASSISTANT, (Text(partial), Text(INTERRUPTED_ANSWER)))
+        await self._record(turn, Record("reply", turn.id, message=message))
+        self._append(turn, message)
 
     async def _end(self, turn: Turn, reply: Reply, stop_reason: StopReason) -> Response:
         self._append(turn, reply.message)

@@ -221,6 +221,7 @@ def _choose(
     config: Mapping[str, Any], name: str | None, model: str | None, progress: ReportProgress
 ) -> Served:
     from victor.providers.choose import choose_provider, create_provider
+    from victor.providers.exchange import Patience
 
     wanted = {**config, "provider": name, "model": model, "base_url": None} if name else config
     choice = choose_provider(wanted, os.environ)
@@ -231,8 +232,8 @@ def _choose(
         # A key of the settings belongs to the provider of the settings, and to no other.
         api_key=None if name else _revealed(config.get("api_key")),
         base_url=choice.base_url,
-        timeout=config["model_call_timeout"],
-        max_retries=config["max_retries"],
+        patience=Patience.of(config),
+        streaming=config["streaming"],
     )
     return Served(provider, choice.model, choice.reason)
 

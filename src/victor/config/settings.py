@@ -103,10 +103,26 @@ class Settings(BaseModel):
     """How freely the model chooses its words. None leaves it to the vendor."""
 
     model_call_timeout: float = Field(default=600.0, gt=0)
-    """Seconds that one model call may take."""
+    """Seconds that one model call may take, the tries that failed included."""
 
-    max_retries: int = Field(default=2, ge=0)
+    connect_timeout: float = Field(default=10.0, gt=0)
+    """Seconds to wait for a connection to the provider."""
+
+    first_event_timeout: float = Field(default=120.0, gt=0)
+    """Seconds to wait for the first piece of a streamed reply."""
+
+    idle_timeout: float = Field(default=90.0, gt=0)
+    """Seconds to wait for the next piece of a streamed reply. Signs of life are no pieces."""
+
+    streaming: bool = True
+    """Whether replies are streamed. Off is for servers that cannot."""
+
+    max_retries: int = Field(default=3, ge=0)
     """How often a model call that failed in a way that may pass is made again."""
+
+    max_retry_wait: float = Field(default=60.0, ge=0)
+    """Seconds to wait at most before a model call is made again. A provider that asks to wait
+    longer fails at once."""
 
     context_window: int | None = Field(default=None, ge=1_000)
     """Tokens that the model can hold. None takes what is known of the model."""

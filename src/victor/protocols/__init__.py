@@ -11,7 +11,14 @@ from victor.protocols.config import IConfigProvider
 from victor.protocols.context import CompactionRequest, ICompactionStrategy, Summarizer
 from victor.protocols.observer import Emit, IObserver
 from victor.protocols.prompt import IPromptContributor, PromptContext
-from victor.protocols.provider import Ability, Endpoint, IProvider, LongPromptPrices, ModelInfo
+from victor.protocols.provider import (
+    Ability,
+    Endpoint,
+    IProvider,
+    IRetries,
+    LongPromptPrices,
+    ModelInfo,
+)
 from victor.protocols.safety import (
     Access,
     Allow,
@@ -64,6 +71,7 @@ __all__ = [
     "IObserver",
     "IPromptContributor",
     "IProvider",
+    "IRetries",
     "ISessionStore",
     "ITool",
     "IToolAccess",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from victor.errors import ProviderError
 from victor.events import ReplyDelta
 from victor.messages import Request, Usage
 
@@ -123,3 +124,15 @@ class Endpoint:
 
     provider: IProvider
     model: str
+
+
+class IRetries(Protocol):
+    """Decides whether a model call that failed is made again."""
+
+    def wait(self, failure: ProviderError, attempt: int, left: float) -> float:
+        """Return the seconds to wait after the failed `attempt`, counted from 1.
+
+        Raises `failure` where another try would not help, or would come later than the `left`
+        seconds that the call may still take.
+        """
+        ...

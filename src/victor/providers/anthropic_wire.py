@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from victor.events import ReplyDelta, ReplyFinished, TextDelta, ThinkingDelta, ToolCallDelta
 from victor.messages import (
+    Document,
     Image,
     Message,
     Part,
@@ -25,6 +26,7 @@ from victor.messages import (
     Usage,
 )
 from victor.providers.errors import CallSite, against_protocol
+from victor.providers.exchange import sendable_name
 from victor.providers.output_schema import strict_schema
 
 Json: TypeAlias = dict[str, Any]
@@ -156,13 +158,23 @@ def _encode_part(part: Part, ids: dict[str, str]) -> Json | None:
                     "data": base64.b64encode(part.data).decode(),
                 },
             }
+        case Document():
+            return {
+                "type": "document",
+                "title": part.name,
+                "source": {
+                    "type": "base64",
+                    "media_type": part.media_type,
+                    "data": base64.b64encode(part.data).decode(),
+                },
+            }
         case Thinking():
             return _encode_thinking(part)
         case ToolCall():
             return {
                 "type": "tool_use",
                 "id": _encode_id(part.id, ids),
-                "name": part.name,
+                "name": sendable_name(part.name),
                 "input": dict(part.arguments),
             }
         case ToolResult():
@@ -202,9 +214,13 @@ class ReplyReader:
 
     def __init__(self, site: CallSite) -> None:
         self._site = site
-        self._calls: dict[int, int] = {}
+        self._calls: dict[object, int] = {}
         """Position of a block in the reply to the number of its call."""
-        self._started_with: dict[int, str] = {}
+        self._started = 0
+        """How many calls there are: two may claim the same place."""
+        self._open: object = None
+        """The place of the block that started last, for fragments that do not name theirs."""
+        self._started_with: dict[object, str] = {}
         self._usage: Json = {}
         self._model = ""
         self._stop_reason = ""
@@ -231,6 +247,8 @@ class ReplyReader:
                 self._count(event)
             case "message_stop":
                 self.finished = True
+            case "message":
+                yield from self._whole(event)
             case _:
                 # The vendor adds kinds of events and asks to pass over unknown ones.
                 return
@@ -238,17 +256,17 @@ class ReplyReader:
     def result(self) -> ReplyFinished:
         """Return the last delta of a whole stream."""
         usage = self._usage
-        read = usage.get("cache_read_input_tokens", 0)
-        written = usage.get("cache_creation_input_tokens", 0)
+        read = _count(usage, "cache_read_input_tokens")
+        written = _count(usage, "cache_creation_input_tokens")
         details = usage.get("output_tokens_details")
         return ReplyFinished(
             _STOP_REASONS.get(self._stop_reason, StopReason.UNKNOWN),
             Usage(
-                input=usage.get("input_tokens", 0) + read + written,
-                output=usage.get("output_tokens", 0),
+                input=_count(usage, "input_tokens") + read + written,
+                output=_count(usage, "output_tokens"),
                 cache_read=read,
                 cache_write=written,
-                reasoning=details.get("thinking_tokens", 0) if isinstance(details, dict) else 0,
+                reasoning=_count(details, "thinking_tokens"),
             ),
             self._model,
         )
@@ -259,7 +277,7 @@ class ReplyReader:
             case "text_delta":
                 yield TextDelta(self._text(delta, "text"))
             case "input_json_delta":
-                index = event.get("index")
+                index = self._place(event)
                 if index in self._calls:
                     self._started_with.pop(index, None)
                     yield ToolCallDelta(
@@ -272,6 +290,7 @@ class ReplyReader:
 
     def _start(self, event: Mapping[str, Any]) -> Iterator[ReplyDelta]:
         block = self._object(event.get("content_block"), "content_block_start")
+        self._open = event.get("index") if isinstance(event.get("index"), int) else object()
         match block.get("type"):
             case "text" if block.get("text"):
                 yield TextDelta(self._text(block, "text"))
@@ -280,19 +299,38 @@ class ReplyReader:
             case "redacted_thinking":
                 yield ThinkingDelta("", REDACTED + self._text(block, "data"))
             case "tool_use":
-                position = event.get("index")
-                if not isinstance(position, int):
-                    raise against_protocol("a tool call without its place", self._site)
-                number = self._calls[position] = len(self._calls)
+                position = self._open
+                number = self._calls[position] = self._started
+                self._started += 1
                 if block.get("input"):
                     self._started_with[position] = json.dumps(block["input"])
-                yield ToolCallDelta(number, self._text(block, "id"), self._text(block, "name"))
+                yield ToolCallDelta(number, _word(block, "id"), _word(block, "name"))
+
+    def _place(self, event: Mapping[str, Any]) -> object:
+        """Return which block the event belongs to: where it does not say, the last one."""
+        index = event.get("index")
+        return index if isinstance(index, int) else self._open
+
+    def _whole(self, message: Mapping[str, Any]) -> Iterator[ReplyDelta]:
+        """Yield the deltas of a message that was not streamed."""
+        content = message.get("content")
+        if not isinstance(content, list):
+            raise against_protocol("a message without content", self._site)
+        yield from self.read({"type": "message_start", "message": message})
+        for index, block in enumerate(content):
+            yield from self._start({"index": index, "content_block": block})
+            if isinstance(block, dict) and block.get("signature"):
+                yield ThinkingDelta("", self._text(block, "signature"))
+            yield from self._stop({"index": index})
+        self._stop_reason = str(message.get("stop_reason") or "")
+        self.finished = True
 
     def _stop(self, event: Mapping[str, Any]) -> Iterator[ReplyDelta]:
         # Servers that imitate the vendor send a call's arguments whole, with its start.
-        arguments = self._started_with.pop(event.get("index", -1), "")
+        place = self._place(event)
+        arguments = self._started_with.pop(place, "")
         if arguments:
-            yield ToolCallDelta(self._calls[event["index"]], arguments=arguments)
+            yield ToolCallDelta(self._calls[place], arguments=arguments)
 
     def _count(self, source: Mapping[str, Any]) -> None:
         """Keep the latest figures: they are cumulative, and a null means no news."""
@@ -310,3 +348,13 @@ class ReplyReader:
         if isinstance(value, str):
             return value
         raise against_protocol(f"{source.get('type')} without {key}", self._site)
+
+
+def _word(source: Mapping[str, Any], key: str) -> str:
+    value = source.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _count(source: object, key: str) -> int:
+    value = source.get(key) if isinstance(source, dict) else None
+    return value if isinstance(value, int) else 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from victor.errors import ConfigError, ProviderUnavailable, UnknownNameError
 from victor.protocols import IProvider
 from victor.providers.catalog import default_model
+from victor.providers.exchange import PATIENCE, Patience
 from victor.providers.presets import PRESETS, ollama_address, preset_for
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ def create_provider(
     api_key: str | None = None,
     base_url: str | None = None,
     model: str | None = None,
-    timeout: float = 600.0,
-    max_retries: int = 2,
+    patience: Patience = PATIENCE,
+    streaming: bool = True,
     small_model: str = "auto",
 ) -> IProvider:
     """Return the provider called `name`, without touching the network.
@@ -110,15 +111,13 @@ def create_provider(
     if name == "anthropic":
         from victor.providers.anthropic import AnthropicProvider
 
-        return AnthropicProvider(
-            api_key, base_url=base_url, timeout=timeout, max_retries=max_retries
-        )
+        return AnthropicProvider(api_key, base_url=base_url, patience=patience, streaming=streaming)
     if name not in PROVIDER_NAMES and not base_url:
         raise UnknownNameError("provider", name, PROVIDER_NAMES)
     from victor.providers.openai import OpenAIProvider
 
     provider = OpenAIProvider(
-        api_key, base_url=base_url, name=name, timeout=timeout, max_retries=max_retries
+        api_key, base_url=base_url, name=name, patience=patience, streaming=streaming
     )
     if small_model != "on":
         return provider

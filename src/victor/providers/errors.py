@@ -39,6 +39,7 @@ _UNKNOWN_MODEL = re.compile(
 )
 _KEY_LIKE = re.compile(r"\b(sk|pk|key|gsk|xai|hf)[-_][\w*.-]{6,}|\bBearer\s+\S+", re.IGNORECASE)
 _PASSING = (408, 409, 425)
+_NEVER_AGAIN = (400, 401, 402, 403, 404, 413, 422)
 _STATUS_OF_TYPE = {
     "authentication_error": 401,
     "invalid_api_key": 401,
@@ -49,12 +50,28 @@ _STATUS_OF_TYPE = {
     "timeout_error": 504,
     "request_too_large": 413,
     "invalid_request_error": 400,
+    "invalid_prompt": 400,
     "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
     "api_error": 500,
     "server_error": 500,
     "overloaded_error": 529,
 }
+
+
+class ReportedFailure(Exception):
+    """A failure that the vendor reports otherwise than its SDK raises it, to be translated.
+
+    `body` is the vendor's JSON, `status_code` None within a stream that began well.
+    """
+
+    def __init__(
+        self, body: object, status_code: int | None = None, response: object = None
+    ) -> None:
+        super().__init__(str(body))
+        self.body = body
+        self.status_code = status_code
+        self.response = response
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +117,47 @@ def against_protocol(what: str, site: CallSite) -> BadReply:
     )
 
 
+def not_an_api(site: CallSite) -> BadReply:
+    """Return the error for a web page in the place of an answer. Asking again gives it again."""
+    page = BadReply(
+        f"{site.address} answered with a web page.",
+        provider=site.provider,
+        model=site.model,
+        hint="Check base_url, and whether a proxy or a login page stands in between.",
+    )
+    page.retryable = False
+    return page
+
+
+def too_large(site: CallSite) -> BadReply:
+    """Return the error for an answer beyond every measure."""
+    endless = BadReply(
+        "The answer is too large to be one.",
+        provider=site.provider,
+        model=site.model,
+        hint=f"Check that {site.address} speaks this vendor's protocol.",
+    )
+    endless.retryable = False
+    return endless
+
+
+def silent(site: CallSite, seconds: float) -> ProviderUnavailable:
+    """Return the error for a server that said nothing for so long."""
+    return ProviderUnavailable(
+        f"{site.address} has said nothing for {seconds:g} s.",
+        provider=site.provider,
+        model=site.model,
+        hint="Try again, or wait longer: first_event_timeout and idle_timeout in the settings.",
+    )
+
+
+def stream_error(body: object, site: CallSite) -> ProviderError:
+    """Return the error that an event of a stream tells of, as if it had come as a status."""
+    kind, code, detail = _describe(body)
+    status = _status_in_stream(kind, code)
+    return _by_status(status, f"{kind} {code}", detail or kind or "an error", None, site)
+
+
 def translate(error: Exception, site: CallSite) -> ProviderError:
     """Return the `ProviderError` that says what `error`, raised below an SDK, means."""
     if isinstance(error, ProviderError):
@@ -114,7 +172,10 @@ def translate(error: Exception, site: CallSite) -> ProviderError:
     kind, code, detail = _describe(body)
     if status is None or status < 400:
         status = _status_in_stream(kind, code)
-    return _by_status(status, f"{kind} {code}", detail or str(error), error, site)
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    failure = _by_status(status, f"{kind} {code}", detail or str(error), headers, site)
+    _obey(headers, failure)
+    return failure
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -130,9 +191,21 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        return max(0.0, moment.timestamp() - time.time())
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, moment.timestamp() - time.time())
+
+
+def _obey(headers: Mapping[str, str] | None, failure: ProviderError) -> None:
+    """Adopt the vendor's own word on whether the call may be made again.
+
+    A request that is wrong in itself is not made again, whatever the vendor says.
+    """
+    word = (headers or {}).get("x-should-retry", "").lower()
+    if word == "false":
+        failure.retryable = False
+    elif word == "true" and failure.status not in _NEVER_AGAIN:
+        failure.retryable = True
 
 
 def is_loopback(address: str | None) -> bool:
@@ -171,7 +244,7 @@ def _status_in_stream(kind: str, code: str) -> int:
 
 
 def _by_status(
-    status: int, kind: str, detail: str, error: Exception, site: CallSite
+    status: int, kind: str, detail: str, headers: Mapping[str, str] | None, site: CallSite
 ) -> ProviderError:
     text = f"{kind} {detail}"
     said = f"{site.provider} says: {_clean(detail, site)}"
@@ -184,7 +257,7 @@ def _by_status(
         case 429:
             return RateLimitError(
                 f"Too many requests or tokens for now. {said}",
-                retry_after=_asked_wait(error),
+                retry_after=retry_after(headers or {}),
                 hint="Wait and try again, or configure a fallback provider.",
                 **named,
             )
@@ -197,7 +270,7 @@ def _by_status(
     if status in _PASSING or status >= 500:
         return ProviderUnavailable(
             f"The server failed (HTTP {status}). {said}",
-            retry_after=_asked_wait(error),
+            retry_after=retry_after(headers or {}),
             hint="Try again later, or configure a fallback provider.",
             **named,
         )
@@ -262,7 +335,7 @@ def _unreachable(error: Exception, site: CallSite) -> ProviderError:
     if "Timeout" in name or "Timeout" in type(error).__name__:
         return ProviderUnavailable(
             f"No answer from {site.address} in time.",
-            hint="Try again, or allow more with timeout=...",
+            hint="Try again, or wait longer: connect_timeout in the settings.",
             **named,
         )
     detail = _clean(str(cause) or name, site)
@@ -275,11 +348,6 @@ def _unreachable(error: Exception, site: CallSite) -> ProviderError:
         hint=hint,
         **named,
     )
-
-
-def _asked_wait(error: Exception) -> float | None:
-    headers = getattr(getattr(error, "response", None), "headers", None)
-    return retry_after(headers) if headers is not None else None
 
 
 def _clean(text: str, site: CallSite) -> str:

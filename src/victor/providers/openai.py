@@ -1,42 +1,55 @@
-"""OpenAI's chat completions, through the vendor's SDK, and every server that imitates them."""
+"""OpenAI's two protocols through the vendor's SDK, and every server that imitates the older one."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from victor.events import ReplyDelta, TextDelta
 from victor.messages import JsonObject, Request, StopReason
 from victor.protocols import ModelInfo
 from victor.providers.catalog import model_info
 from victor.providers.connection import ClientPerLoop
-from victor.providers.errors import CallSite, cut_off, missing_key, translate
+from victor.providers.errors import CallSite, cut_off, missing_key
+from victor.providers.exchange import PATIENCE, Exchange, Patience
 from victor.providers.openai_wire import ChunkReader, encode_completion, encode_request
 from victor.providers.presets import preset_for
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+    from victor.providers.openai_responses import ResponseReader
     from victor.providers.small_model import CompletionPiece
 
+Reader: TypeAlias = "ChunkReader | ResponseReader"
+Protocol: TypeAlias = Literal["auto", "responses", "chat"]
+"""Which of the vendor's protocols is spoken; `auto` is the one that suits the server."""
+
+_CHAT = "/chat/completions"
+_TAIL_SECONDS = 5.0
+"""How long the usage is awaited, which comes after the reply."""
 _NO_KEY = "none-needed"
 
 
 class OpenAIProvider:
-    """OpenAI's models, or those of a server that speaks chat completions. Fits `IProvider`.
+    """OpenAI's models, or those of a server that speaks as OpenAI does. Fits `IProvider`.
 
     `name` chooses a preset (`openai`, `ollama`, `vllm`, `groq`, ...: address, key variable and what
     the server cannot do); another name needs a `base_url`. The key is `api_key` or the preset's
     variable, looked for at the first call; a server on this machine needs none. The SDK is imported
     at the first call. A `client` of the SDK's own (`AsyncOpenAI`, Azure) is used as it is and left
-    open. `timeout` is in seconds and counts silence, not length; `max_retries` calls are made again
-    by the SDK before anything was received.
+    open; then it is that client which limits the time for a connection. `streaming=False` is for
+    servers that cannot stream.
 
-    OpenAI's newer models take tools in chat completions only when told not to reason, which they
-    are then; and some of them not even so. `Request.temperature` is not sent to models that refuse
-    one. `complete` is the port that `SmallModel` wraps.
+    A failed call is not made again here: whoever calls decides that, by `RetryPolicy`.
+
+    OpenAI's own server is spoken to by the Responses API, where every model takes tools and reasons
+    on from step to step; every other server by chat completions. `api` says otherwise: in chat
+    completions OpenAI's newer models take tools only when told not to reason, which they are then,
+    and some of them not even so. `Request.temperature` is not sent to models that refuse one.
+    `complete` is the port that `SmallModel` wraps.
 
     Raises `UnknownNameError` for a name without preset and `base_url`.
     """
@@ -48,15 +61,17 @@ class OpenAIProvider:
         base_url: str | None = None,
         client: AsyncOpenAI | None = None,
         name: str = "openai",
-        timeout: float = 600.0,
-        max_retries: int = 2,
+        api: Protocol = "auto",
+        patience: Patience = PATIENCE,
+        streaming: bool = True,
     ) -> None:
         given = base_url or (os.environ.get("OPENAI_BASE_URL") if name == "openai" else None)
         self._preset = preset_for(name, given, with_client=client is not None)
+        self._responses = self._preset.responses if api == "auto" else api == "responses"
         self._api_key = api_key
         self._client = client
-        self._timeout = timeout
-        self._max_retries = max_retries
+        self._patience = patience
+        self._streaming = streaming
         self._clients = ClientPerLoop(self._make_client)
 
     def __repr__(self) -> str:
@@ -69,17 +84,12 @@ class OpenAIProvider:
 
     async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
         """Make one model call. Raises `ProviderError`."""
-        taken = {call.id for message in request.messages for call in message.tool_calls}
         client = self._client or await self._clients.get()
         site = self._site(client, request.model)
-        reader = ChunkReader(site, frozenset(taken))
-        body = encode_request(request, self._preset)
-        async with aclosing(_chunks(client, body, site)) as chunks:
-            async for chunk in chunks:
-                for delta in reader.read(chunk):
-                    yield delta
-        if not reader.finished:
-            raise cut_off(site)
+        path, body, reader = self._exchange(request, site)
+        async with aclosing(self._deltas(client, path, body, reader, site)) as deltas:
+            async for delta in deltas:
+                yield delta
         yield reader.result()
 
     async def complete(
@@ -110,13 +120,10 @@ class OpenAIProvider:
             temperature=temperature,
             stop=stop,
         )
-        async with aclosing(_chunks(client, body, site)) as chunks:
-            async for chunk in chunks:
-                for delta in reader.read(chunk):
-                    if isinstance(delta, TextDelta):
-                        yield delta.content
-        if not reader.finished:
-            raise cut_off(site)
+        async with aclosing(self._deltas(client, _CHAT, body, reader, site)) as deltas:
+            async for delta in deltas:
+                if isinstance(delta, TextDelta):
+                    yield delta.content
         end = reader.result()
         yield Completed(end.usage, cut=end.stop_reason is StopReason.MAX_TOKENS)
 
@@ -128,6 +135,16 @@ class OpenAIProvider:
         """Close the running loop's connections. Safe to call twice."""
         await self._clients.aclose()
 
+    def _exchange(self, request: Request, site: CallSite) -> tuple[str, dict[str, Any], Reader]:
+        """Return where the call goes, its body, and what reads the answer."""
+        if self._responses:
+            from victor.providers import openai_responses as wire
+
+            body = wire.encode_response_request(request, self.name)
+            return wire.PATH, body, wire.ResponseReader(site)
+        taken = {call.id for message in request.messages for call in message.tool_calls}
+        return _CHAT, encode_request(request, self._preset), ChunkReader(site, frozenset(taken))
+
     def _make_client(self) -> AsyncOpenAI:
         preset = self._preset
         key = self._api_key or os.environ.get(preset.key_variable or "")
@@ -135,13 +152,14 @@ class OpenAIProvider:
             key = _NO_KEY
         if not key:
             raise missing_key(preset.name, preset.key_variable)
+        import httpx2
         import openai
 
         return openai.AsyncOpenAI(
             api_key=key,
             base_url=preset.address(os.environ),
-            timeout=self._timeout,
-            max_retries=self._max_retries,
+            timeout=httpx2.Timeout(None, connect=self._patience.connect),
+            max_retries=0,
         )
 
     def _site(self, client: AsyncOpenAI, model: str) -> CallSite:
@@ -153,30 +171,32 @@ class OpenAIProvider:
             secret=client.api_key or "",
         )
 
+    async def _deltas(
+        self, client: AsyncOpenAI, path: str, body: dict[str, Any], reader: Reader, site: CallSite
+    ) -> AsyncGenerator[ReplyDelta, None]:
+        """Yield what one call gives, as `reader` understands it. Raises `ProviderError`.
 
-async def _chunks(
-    client: AsyncOpenAI, body: dict[str, Any], site: CallSite
-) -> AsyncGenerator[object, None]:
-    """Yield the chunks of one streamed call as plain JSON. Raises `ProviderError`.
+        The answer stays plain JSON: the SDK's models would cost more than all else per chunk, and
+        know no vendor's extras.
+        """
+        import openai
 
-    The SDK's own models would cost more than all else per chunk, and know no vendor's extras.
-    """
-    import httpx2
-    import openai
-
-    stream: openai.AsyncStream[object] | None = None
-    try:
-        stream = await client.post(
-            "/chat/completions",
+        if not self._streaming:
+            body = {key: value for key, value in body.items() if not key.startswith("stream")}
+        sent = client.post(
+            path,
             body=body,
+            options={"max_retries": 0},
             cast_to=object,
             stream=True,
             stream_cls=openai.AsyncStream[object],
         )
-        async for chunk in stream:
-            yield chunk
-    except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
-        raise translate(error, site) from None
-    finally:
-        if stream is not None:
-            await stream.close()
+        exchange = Exchange(site, self._patience, openai.OpenAIError, whole=not self._streaming)
+        async with aclosing(exchange.events(sent)) as events:
+            async for event in events:
+                for delta in reader.read(event):
+                    yield delta
+                if reader.finished:
+                    exchange.end_within(_TAIL_SECONDS)
+        if not reader.finished:
+            raise cut_off(site)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from victor.events import ReplyDelta, ReplyFinished, TextDelta, ThinkingDelta
 from victor.messages import (
+    Document,
     Image,
     JsonObject,
     Message,
@@ -24,6 +25,7 @@ from victor.messages import (
     Usage,
 )
 from victor.providers.errors import CallSite, against_protocol
+from victor.providers.exchange import sendable_name
 from victor.providers.openai_calls import CallFragments
 from victor.providers.output_schema import NAME, strict_schema
 from victor.providers.presets import Preset
@@ -120,7 +122,7 @@ def _encode_messages(request: Request, preset: Preset) -> list[Json]:
     for message in request.messages:
         match message.role:
             case Role.USER:
-                encoded.append({"role": "user", "content": _encode_user(message)})
+                encoded.append({"role": "user", "content": _encode_user(message, preset)})
             case Role.ASSISTANT:
                 if any(not isinstance(part, Thinking) for part in message.parts):
                     encoded.append(_encode_assistant(message, preset))
@@ -132,18 +134,30 @@ def _encode_messages(request: Request, preset: Preset) -> list[Json]:
     return encoded
 
 
-def _encode_user(message: Message) -> str | list[Json]:
-    if not any(isinstance(part, Image) for part in message.parts):
+def _encode_user(message: Message, preset: Preset) -> str | list[Json]:
+    if all(isinstance(part, Text) for part in message.parts):
         return message.text
     content: list[Json] = []
     for part in message.parts:
         if isinstance(part, Text):
             content.append({"type": "text", "text": part.text})
         elif isinstance(part, Image):
-            data = base64.b64encode(part.data).decode()
-            url = f"data:{part.media_type};base64,{data}"
-            content.append({"type": "image_url", "image_url": {"url": url}})
+            content.append({"type": "image_url", "image_url": {"url": _data_url(part)}})
+        elif isinstance(part, Document):
+            content.append(_encode_document(part, preset))
     return content
+
+
+def _encode_document(part: Document, preset: Preset) -> Json:
+    if preset.documents:
+        file = {"filename": part.name, "file_data": _data_url(part)}
+        return {"type": "file", "file": file}
+    # Refused, it would spoil every later turn of the conversation; left out silently, be missed.
+    return {"type": "text", "text": f"({part.name} cannot be shown: this server takes no files.)"}
+
+
+def _data_url(part: Image | Document) -> str:
+    return f"data:{part.media_type};base64,{base64.b64encode(part.data).decode()}"
 
 
 def _encode_assistant(message: Message, preset: Preset) -> Json:
@@ -165,7 +179,7 @@ def _encode_assistant(message: Message, preset: Preset) -> Json:
 def _encode_call(call: ToolCall) -> Json:
     # Arguments that were no JSON go back as none: several servers parse them, and fail.
     arguments = json.dumps(dict(call.arguments), ensure_ascii=False, separators=(",", ":"))
-    function = {"name": call.name, "arguments": arguments}
+    function = {"name": sendable_name(call.name), "arguments": arguments}
     return {"id": call.id, "type": "function", "function": function}
 
 

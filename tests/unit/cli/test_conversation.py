@@ -26,7 +26,7 @@ from victor.cli.slash_commands import COMMANDS, Desk, ago, is_command
 from victor.cli.start import Options, Served, Start
 from victor.cli.turn_runner import TurnRunner
 from victor.cli.turn_view import TerminalView
-from victor.errors import ConfigError, ModelMissing, RateLimitError
+from victor.errors import ConfigError, InvalidRequest, ModelMissing, RateLimitError
 from victor.protocols import IProvider
 from victor.testing import ScriptedProvider, call
 
@@ -110,7 +110,7 @@ def test_a_conversation_goes_on_until_the_input_ends(table: Callable[..., Table]
 
 
 def test_a_failed_turn_is_told_and_the_next_one_runs(table: Callable[..., Table]) -> None:
-    one = table(RateLimitError("Too fast.", hint="Wait."), "Better.")
+    one = table(InvalidRequest("Too fast.", hint="Wait."), "Better.")
     assert one.talk("Hello", "Again") is ExitCode.DONE
     assert "Error: Too fast." in one.shown
     assert "Better." in one.shown

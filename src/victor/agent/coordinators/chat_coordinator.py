@@ -1,179 +1,259 @@
-"""One exchange with the model: request, stream, assemble."""
+"""One exchange with the model: request, stream, assemble, repair."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, cast
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias, cast
 
-from victor.errors import BadReply, ProviderError
-from victor.events import ReplyDelta, ReplyFinished, TextDelta, ThinkingDelta, ToolCallDelta
-from victor.messages import (
-    JsonObject,
-    Message,
-    Part,
-    Reply,
-    Request,
-    Role,
-    StopReason,
-    Text,
-    Thinking,
-    ToolCall,
-)
-from victor.protocols import Emit, IProvider
+from victor.errors import BadReply, ContextExceeded, ProviderError, ProviderUnavailable
+from victor.events import ModelCallRetried, ReplyDelta, ReplyFinished, TextDelta
+from victor.messages import Reply, Request, StopReason, Text, Thinking, Usage, assistant, user
+from victor.protocols import Emit, IProvider, IRetries
+from victor.replies import ReplyAssembly, encodable
 
 EMPTY_REPLY_TRIES = 2
 """How often the model is asked before an answer without text and tool calls is an error."""
 
+MOST_RESUMPTIONS = 2
+"""How often the model is asked to go on with an answer that broke off after its first words."""
+
+MOST_REPAIRS = 2
+"""How many replies in a row may hold nothing but broken tool calls."""
+
+GO_ON = (
+    "The connection broke while you answered, and the user has what you see above. Go on exactly"
+    " where it stops. Do not repeat any of it, and do not mention the break."
+)
+
+RetriesOf: TypeAlias = Callable[[Mapping[str, Any]], IRetries]
+
+
+class _NoRetries:
+    """Makes no call again."""
+
+    def wait(self, failure: ProviderError, attempt: int, left: float) -> float:
+        raise failure
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the tries of one exchange have come to."""
+
+    asked: Request
+    request: Request
+    """The next try's: as asked, or to go on with what was said."""
+    emit: Emit
+    ends: float
+    """When the exchange must be over, by the coordinator's clock."""
+    attempt: int = 1
+    empty: int = 0
+    """Answers with neither text nor tool calls."""
+    blank: bool = False
+    """Whether the last try was such an answer."""
+    resumed: int = 0
+    said: str = ""
+    """What the broken tries have shown of the answer."""
+    usage: Usage = field(default_factory=Usage)
+    """What they took, where they could tell."""
+    assembly: ReplyAssembly = field(default_factory=lambda: ReplyAssembly(""))
+
+    def visible(self) -> str:
+        return self.said + self.assembly.visible()
+
 
 class ChatCoordinator:
-    """Turns a provider's deltas into one reply that the turn can rely on."""
+    """Turns a provider's deltas into one reply that the turn can rely on.
 
-    def __init__(self) -> None:
+    `retries_of` makes, of the settings, what decides whether a failed call is made again, and
+    after how long; without it none is.
+    """
+
+    def __init__(
+        self,
+        *,
+        retries_of: RetriesOf | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._retries_of = retries_of
+        self._retries: IRetries = _NoRetries()
+        self._clock = clock
+        self._sleep = sleep
+        self._tries = 4
+        self._seconds = 600.0
         self._call_ids: set[str] = set()
+        self._broken_in_a_row = 0
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Adopt `model_call_timeout` (seconds), `max_retries`, and what `retries_of` reads."""
+        self._seconds = config.get("model_call_timeout", self._seconds)
+        self._tries = config.get("max_retries", self._tries - 1) + 1
+        if self._retries_of is not None:
+            self._retries = self._retries_of(config)
 
     async def reply(self, provider: IProvider, request: Request, emit: Emit) -> Reply:
         """Return the model's whole answer, emitting its deltas as they arrive.
 
-        Tool calls have ids that are unique in the conversation; one whose arguments are no JSON
-        object, or which the output limit cut off, is marked `invalid`. Raises `ProviderError`,
-        with the text that had arrived in its `partial`.
+        A call that fails before the first words is made again, and an answer that breaks off after
+        them is asked to go on, within `max_retries` and `model_call_timeout`; each time
+        `ModelCallRetried` is emitted. Tool calls have ids that are unique in the conversation; one
+        whose arguments are no JSON object, or which was cut off, is marked `invalid`. Raises
+        `ProviderError`, with the text that had arrived in its `partial`.
         """
-        for _ in range(EMPTY_REPLY_TRIES):
-            reply = await self._stream(provider, request, emit)
-            if reply.message.parts or reply.stop_reason not in _SUCCESS:
-                return _accepted(reply, request.model)
-        raise BadReply(
-            "The model answered with neither text nor a tool call.",
-            provider=provider.name,
-            model=request.model,
-            hint="Ask again, or choose another model.",
-        )
-
-    async def _stream(self, provider: IProvider, request: Request, emit: Emit) -> Reply:
-        assembly = _Assembly(provider.name)
-        stream = cast("AsyncGenerator[ReplyDelta, None]", provider.stream(request))
+        progress = _Progress(request, request, emit, self._clock() + self._seconds)
         try:
-            async with aclosing(stream) as deltas:
-                async for delta in deltas:
-                    if type(delta) is TextDelta:
-                        assembly.text.append(delta.content)
-                        emit(delta)
-                    elif isinstance(delta, ReplyFinished):
-                        assembly.finished = delta
-                    else:
-                        assembly.add(delta)
-                        emit(delta)
-        except ProviderError as failure:
-            failure.partial = assembly.visible()
-            raise
-        if assembly.finished is None:
-            cut = BadReply(
-                "The answer ended before it was finished.",
+            async with asyncio.timeout(self._seconds):
+                while True:
+                    reply = await self._attempt(provider, progress)
+                    if reply is not None:
+                        return reply
+        except TimeoutError:
+            overdue = ProviderUnavailable(
+                f"The model has not answered in whole within {self._seconds:g} s.",
                 provider=provider.name,
                 model=request.model,
+                hint="Ask for less, or raise the setting model_call_timeout.",
+            )
+            overdue.partial = progress.visible()
+            raise overdue from None
+
+    async def _attempt(self, provider: IProvider, progress: _Progress) -> Reply | None:
+        """Return the reply; None where the call is to be made again."""
+        try:
+            reply = await self._stream(provider, progress)
+            return self._accepted(reply, progress)
+        except ProviderError as failure:
+            await self._again(failure, provider, progress)
+            return None
+
+    async def _stream(self, provider: IProvider, progress: _Progress) -> Reply:
+        assembly = progress.assembly = ReplyAssembly(provider.name)
+        emit = progress.emit
+        stream = cast("AsyncGenerator[ReplyDelta, None]", provider.stream(progress.request))
+        async with aclosing(stream) as deltas:
+            async for delta in deltas:
+                if type(delta) is TextDelta:
+                    if not delta.content.isascii():
+                        delta = TextDelta(encodable(delta.content))
+                    assembly.text.append(delta.content)
+                    emit(delta)
+                else:
+                    assembly.add(delta)
+                    if not isinstance(delta, ReplyFinished):
+                        emit(delta)
+        if assembly.finished is None:
+            raise BadReply(
+                "The answer ended before it was finished.",
+                provider=provider.name,
+                model=progress.request.model,
                 hint="Ask again.",
             )
-            cut.partial = assembly.visible()
-            raise cut
-        return assembly.reply(self._call_ids)
+        return assembly.reply(assembly.finished, self._call_ids)
 
+    async def _again(
+        self, failure: ProviderError, provider: IProvider, progress: _Progress
+    ) -> None:
+        """Return when the call may be made again. Raises `failure` where it may not."""
+        failure.partial = progress.visible()
+        shown = progress.assembly.visible().strip() and progress.assembly.visible()
+        if progress.blank:
+            wait = self._wait_after_empty(failure, progress)
+        elif progress.attempt >= self._tries or (shown and progress.resumed >= MOST_RESUMPTIONS):
+            raise failure
+        else:
+            wait = self._retries.wait(failure, progress.attempt, progress.ends - self._clock())
+        if shown:
+            progress.resumed += 1
+            progress.said += shown
+            messages = (*progress.asked.messages, assistant(progress.said), user(GO_ON))
+            progress.request = replace(progress.asked, messages=messages)
+        progress.assembly = ReplyAssembly(provider.name)
+        progress.emit(ModelCallRetried(provider.name, progress.attempt, str(failure), wait))
+        progress.attempt += 1
+        if wait:
+            await self._sleep(wait)
 
-_SUCCESS = frozenset({StopReason.END, StopReason.TOOL_USE, StopReason.UNKNOWN})
+    @staticmethod
+    def _wait_after_empty(failure: ProviderError, progress: _Progress) -> float:
+        progress.blank = False
+        progress.empty += 1
+        if progress.empty >= EMPTY_REPLY_TRIES:
+            raise failure
+        return 0.0
 
+    def _accepted(self, reply: Reply, progress: _Progress) -> Reply:
+        """Return the reply, joined to what broken tries had shown of it.
 
-def _accepted(reply: Reply, model: str) -> Reply:
-    """Return the reply. Raises `ProviderError` where it is none: nothing may stand in for it."""
-    if reply.message.parts:
-        return reply
-    raise ProviderError(
-        f"The model stopped without an answer: {reply.stop_reason}.",
-        provider=reply.provider,
-        model=reply.model or model,
-        hint="Rephrase the request, or choose another model.",
-    )
+        Raises `ProviderError` where it is none: nothing may stand in for it.
+        """
+        message = reply.message
+        calls = message.tool_calls
+        if not calls and not message.text.strip():
+            return self._without_words(reply, progress)
+        self._count_broken(reply, progress.request)
+        if not progress.said and not progress.usage.total:
+            return reply
+        parts = message.parts
+        if progress.said:
+            # Reasoning comes first, where the vendor signs it.
+            first = next((n for n, p in enumerate(parts) if not isinstance(p, Thinking)), 0)
+            parts = (*parts[:first], Text(progress.said), *parts[first:])
+        usage = progress.usage + reply.usage
+        return replace(reply, message=replace(message, parts=parts), usage=usage)
 
-
-class _Assembly:
-    """The reply so far: finished parts, the text that still grows, and fragments of calls."""
-
-    __slots__ = ("_calls", "_parts", "_provider", "_thinking", "finished", "text")
-
-    def __init__(self, provider: str) -> None:
-        self._provider = provider
-        self._parts: list[Part] = []
-        self._thinking: list[str] = []
-        self._calls: dict[int, list[ToolCallDelta]] = {}
-        self.text: list[str] = []
-        self.finished: ReplyFinished | None = None
-
-    def add(self, delta: object) -> None:
-        """Take in a delta other than text. Raises `BadReply` for anything else."""
-        match delta:
-            case ThinkingDelta():
-                self._close_text()
-                self._thinking.append(delta.content)
-                if delta.signature:
-                    self._close_thinking(delta.signature)
-            case ToolCallDelta():
-                self._calls.setdefault(delta.index, []).append(delta)
-            case _:
-                raise BadReply(
-                    f"The provider streamed {type(delta).__name__}, which is no part of a reply.",
-                    provider=self._provider,
+    def _without_words(self, reply: Reply, progress: _Progress) -> Reply:
+        """Raise the error for a reply without text and tool calls, if it is one."""
+        progress.usage = progress.usage + reply.usage
+        where: dict[str, Any] = {"provider": reply.provider, "model": reply.model or progress.request.model}
+        match reply.stop_reason:
+            case StopReason.END | StopReason.TOOL_USE | StopReason.UNKNOWN:
+                if progress.said:
+                    # The answer was whole but for its end.
+                    text = assistant(progress.said)
+                    return replace(reply, message=text, usage=progress.usage)
+                progress.blank = True
+                failure: ProviderError = BadReply(
+                    "The model answered with neither text nor a tool call.",
+                    hint="Ask again, or choose another model.",
+                    **where,
                 )
+            case StopReason.CONTEXT_EXCEEDED:
+                failure = ContextExceeded(
+                    "The model's context window was full before it could answer.", **where
+                )
+            case reason:
+                failure = ProviderError(
+                    f"The model stopped without an answer: {reason}.", hint=_HINTS[reason], **where
+                )
+        raise failure
 
-    def visible(self) -> str:
-        """Return the text that a person has seen by now."""
-        done = [part.text for part in self._parts if isinstance(part, Text)]
-        return "".join(done + self.text)
-
-    def reply(self, taken_ids: set[str]) -> Reply:
-        """Return the whole reply; its calls get ids that are not in `taken_ids`, and join it."""
-        assert self.finished is not None  # noqa: S101  # the caller has checked
-        self._close_thinking("")
-        self._close_text()
-        cut = self.finished.stop_reason is StopReason.MAX_TOKENS
-        last = max(self._calls, default=-1)
-        for index, fragments in sorted(self._calls.items()):
-            self._parts.append(_call(fragments, taken_ids, cut=cut and index == last))
-        return Reply(
-            Message(Role.ASSISTANT, tuple(self._parts)),
-            self.finished.stop_reason,
-            self.finished.usage,
-            self.finished.model,
-            self._provider,
+    def _count_broken(self, reply: Reply, request: Request) -> None:
+        """Note a reply with nothing but broken tool calls. Raises `BadReply` for one too many."""
+        calls = reply.message.tool_calls
+        if not calls or any(call.name and not call.invalid for call in calls):
+            self._broken_in_a_row = 0
+            return
+        self._broken_in_a_row += 1
+        if self._broken_in_a_row <= MOST_REPAIRS:
+            return
+        self._broken_in_a_row = 0
+        hopeless = BadReply(
+            f"The model made nothing but broken tool calls {MOST_REPAIRS + 1} times in a row.",
+            provider=reply.provider,
+            model=reply.model or request.model,
+            hint="Ask in smaller steps, raise max_output_tokens, or choose another model.",
         )
-
-    def _close_text(self) -> None:
-        if text := "".join(self.text):
-            self._parts.append(Text(text))
-        self.text.clear()
-
-    def _close_thinking(self, signature: str) -> None:
-        if self._thinking or signature:
-            self._parts.append(Thinking("".join(self._thinking), signature, self._provider))
-        self._thinking.clear()
+        hopeless.retryable = False
+        raise hopeless
 
 
-def _call(fragments: list[ToolCallDelta], taken_ids: set[str], *, cut: bool) -> ToolCall:
-    name = next((part.name for part in fragments if part.name), "")
-    wanted = next((part.id for part in fragments if part.id), "") or f"call_{len(taken_ids) + 1}"
-    call_id = wanted
-    while call_id in taken_ids:
-        call_id = f"{wanted}_{len(taken_ids) + 1}"
-    taken_ids.add(call_id)
-    raw = "".join(part.arguments for part in fragments)
-    arguments = None if cut else _json_object(raw or "{}")
-    if arguments is None:
-        return ToolCall(call_id, name, {}, invalid=raw or "(cut off by the output limit)")
-    return ToolCall(call_id, name, arguments)
-
-
-def _json_object(raw: str) -> JsonObject | None:
-    try:
-        value: Any = json.loads(raw)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+_HINTS = {
+    StopReason.MAX_TOKENS: "Raise max_output_tokens, or ask for less.",
+    StopReason.REFUSAL: "Rephrase the request, or choose another model.",
+    StopReason.CONTENT_FILTER: "The vendor's filter took the answer; rephrase the request.",
+    StopReason.PAUSE: "The vendor paused the turn; ask again to go on.",
+}
