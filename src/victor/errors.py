@@ -9,6 +9,7 @@
     │   ├── ProviderUnavailable    unreachable, overloaded or answering with 5xx
     │   ├── ContextExceeded        the request does not fit the model's window
     │   ├── InvalidRequest         the vendor refuses the request as it stands
+    │   │   └── ReplayDiverged     what is asked is not what was recorded; shows where it parts
     │   ├── BadReply               the answer is broken: cut, not JSON, or against the protocol
     │   └── ModelMissing           the model, or what it needs to run here, is not installed
     ├── OutputError                the answer does not have the form that was asked for
@@ -120,6 +121,12 @@ class InvalidRequest(ProviderError):
     """The vendor refuses the request as it stands."""
 
 
+class ReplayDiverged(InvalidRequest):
+    """What is asked of a recording is not what was recorded. The text shows where it parts."""
+
+    hint = "Record it again, or let the replay ignore that field."
+
+
 class BadReply(ProviderError):
     """The answer is broken: cut off, not JSON, or against the vendor's own protocol."""
 
@@ -189,7 +196,9 @@ class BudgetExceeded(VictorError):
         wish = f", and the next call may take {wanted:,.6g}" if wanted else ""
         super().__init__(
             f"The budget {budget} is used up: {spent:,.6g} of {limit:,.6g} {unit} are taken{wish}.",
-            hint=f"Raise it with the setting {budget}, or remove it there.",
+            hint=f"Raise it with the setting {budget}, or remove it there."
+            if budget.startswith(("budget_turn_", "budget_session_"))
+            else "Raise the limit where this budget is made.",
         )
         self.budget = budget
         self.limit = limit
