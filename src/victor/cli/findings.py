@@ -91,7 +91,7 @@ def _keys(config: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield every provider that has a key, saying where from and never what it is."""
     from victor.providers.presets import PRESETS
 
-    variables = {"anthropic": "ANTHROPIC_API_KEY"}
+    variables = {"anthropic": "ANTHROPIC_API_KEY", "google": "GOOGLE_API_KEY"}
     variables |= {name: preset.key_variable for name, preset in PRESETS.items()}
     if config.get("api_key"):
         owner = config.get("provider") or "provider"

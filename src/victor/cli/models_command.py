@@ -56,6 +56,7 @@ def _rows() -> Iterator[Row]:
     from victor.providers.presets import PRESETS
 
     yield from _keyed("anthropic", "ANTHROPIC_API_KEY", needs_key=True)
+    yield from _keyed("google", "GOOGLE_API_KEY", needs_key=True)
     for name, preset in PRESETS.items():
         yield from _keyed(name, preset.key_variable, needs_key=preset.needs_key(os.environ))
     yield from _local()

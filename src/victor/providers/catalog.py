@@ -71,17 +71,26 @@ _DEEPSEEK: dict[str, _Row] = {
     "deepseek-v4-flash": (_MILLION, 384_000, 0.14, 0.28, 0.0028, None),
     "deepseek-v4-pro": (_MILLION, 384_000, 0.435, 0.87, 0.003625, None),
 }
+_GOOGLE: dict[str, _Row] = {
+    "gemini-3.8-flash": (_MILLION, 65_536, 0.75, 3.75, 0.075, None),
+    "gemini-3.5-flash": (1_048_576, 65_536, 1.50, 9.0, 0.15, None),
+    "gemini-3.1-pro-preview": (1_048_576, 65_536, 2.0, 12.0, 0.20, None),
+}
 _XAI: dict[str, _Row] = {"grok-4.5": (500_000, 64_000, 2.0, 6.0, 0.50, None)}
 
-_VENDORS = {"anthropic": _ANTHROPIC, "openai": _OPENAI, "deepseek": _DEEPSEEK, "xai": _XAI}
+_VENDORS = {
+    "anthropic": _ANTHROPIC,
+    "openai": _OPENAI,
+    "google": _GOOGLE,
+    "deepseek": _DEEPSEEK,
+    "xai": _XAI,
+}
 _SAME_MODELS = {"azure": "openai"}
-
-_NO_TOOLS = frozenset({"gpt-6.2-astra", "gpt-6.2-sol", "gpt-6.1-sol", "gpt-6-astra"})
-"""Models that take tools over another protocol of the vendor's, but not over chat completions."""
 
 _HELD = {
     "anthropic": re.compile(r"claude-[a-z]+-(4-[5-9]|[5-9])"),
     "openai": re.compile(r"gpt-(4o|4\.1|[5-9])|o[134]\b"),
+    "google": re.compile(r"gemini-[3-9]"),
 }
 """Models whose answers the vendor holds to a JSON schema, with tools or without."""
 _HELD_ALONE = frozenset({"ollama", "llamacpp", "lmstudio", "vllm"})
@@ -89,8 +98,9 @@ _HELD_ALONE = frozenset({"ollama", "llamacpp", "lmstudio", "vllm"})
 
 _DEFAULTS = {
     "anthropic": "claude-sonnet-5-5",
-    # The strongest of those that take tools over chat completions.
+    # The strongest of those that take tools over either of the vendor's protocols.
     "openai": "gpt-6.1-terra",
+    "google": "gemini-3.8-flash",
     "deepseek": "deepseek-v4-flash",
     "xai": "grok-4.5",
     "openrouter": "anthropic/claude-sonnet-5.5",
@@ -115,12 +125,12 @@ def model_info(provider: str, model: str) -> ModelInfo:
 
 
 def known_models(provider: str) -> tuple[ModelInfo, ...]:
-    """Return the listed models of `provider` that can use tools, its default first.
+    """Return the listed models of `provider`, its default first.
 
     Empty where none are listed. `model_info` knows the others as well.
     """
     rows = _VENDORS.get(provider, {})
-    return tuple(_info(name, row) for name, row in rows.items() if name not in _NO_TOOLS)
+    return tuple(_info(name, row) for name, row in rows.items())
 
 
 def default_model(provider: str) -> str:

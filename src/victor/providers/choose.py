@@ -17,12 +17,19 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection
 
 LOCAL = "local"
-PROVIDER_NAMES: tuple[str, ...] = ("anthropic", *PRESETS, LOCAL)
+PROVIDER_NAMES: tuple[str, ...] = ("anthropic", "google", *PRESETS, LOCAL)
 """Every provider that there is without a plugin."""
 
 _PROBE_SECONDS = 0.5
 _LISTS_MODELS = frozenset({"ollama", "vllm", "llamacpp", "lmstudio"})
 """Servers of the user's own: what they serve is asked of them."""
+_KEYS = (
+    ("anthropic", "ANTHROPIC_API_KEY"),
+    ("openai", "OPENAI_API_KEY"),
+    ("google", "GOOGLE_API_KEY"),
+    ("google", "GEMINI_API_KEY"),
+)
+"""The vendors that a key alone chooses, and where it is looked for."""
 _NO_CHAT = ("embed", "bge-", "minilm", "rerank", "whisper")
 _GOOD_WITH_TOOLS = ("coder", "devstral", "gpt-oss", "qwen3", "qwen", "llama3", "llama-3", "mistral")
 
@@ -72,7 +79,8 @@ def choose_provider(
     """Return the provider and model that serve.
 
     In this order: `provider` (or `provider:model`) and `model` of the settings; a `base_url`; a
-    key in the environment, Anthropic's before OpenAI's; a running Ollama; the embedded model.
+    key in the environment, Anthropic's before OpenAI's before Google's; a running Ollama; the
+    embedded model.
     Raises `UnknownNameError` for a provider that is not in `known`, `ConfigError` where no model
     can be told, and `ProviderUnavailable` where a server that was asked for does not answer.
     """
@@ -112,6 +120,10 @@ def create_provider(
         from victor.providers.anthropic import AnthropicProvider
 
         return AnthropicProvider(api_key, base_url=base_url, patience=patience, streaming=streaming)
+    if name == "google":
+        from victor.providers.google import GoogleProvider
+
+        return GoogleProvider(api_key, base_url=base_url, patience=patience)
     if name not in PROVIDER_NAMES and not base_url:
         raise UnknownNameError("provider", name, PROVIDER_NAMES)
     from victor.providers.openai import OpenAIProvider
@@ -200,7 +212,7 @@ def _explicit(
 def _by_keys(model: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> Choice | None:
     """Return the vendor whose key there is and whose the model, if named, can be."""
     vendor = _vendor_of(model)
-    for provider, variable in (("anthropic", "ANTHROPIC_API_KEY"), ("openai", "OPENAI_API_KEY")):
+    for provider, variable in _KEYS:
         if model and vendor != provider:
             continue
         if environ.get(variable):
@@ -218,6 +230,8 @@ def _vendor_of(model: str) -> str:
     """Return the vendor whose models are called so; empty where several serve them."""
     if model.startswith("claude-"):
         return "anthropic"
+    if model.startswith("gemini-"):
+        return "google"
     owned = ("gpt-", "o1", "o3", "o4")
     return "openai" if model.startswith(owned) and not model.startswith("gpt-oss") else ""
 
@@ -225,6 +239,8 @@ def _vendor_of(model: str) -> str:
 def _vendor_of_key(key: object) -> str:
     reveal = getattr(key, "get_secret_value", None)
     text = str(reveal() if callable(reveal) else key)
+    if text.startswith("AIza"):
+        return "google"
     return "anthropic" if text.startswith("sk-ant-") else "openai"
 
 

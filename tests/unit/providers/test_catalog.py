@@ -67,6 +67,5 @@ def test_without_cache_prices_cached_tokens_cost_what_others_do() -> None:
     assert cost(Usage(input=500_000, cache_read=400_000), info) == pytest.approx(1.0)
 
 
-def test_a_model_that_takes_no_tools_here_is_known_but_not_offered() -> None:
-    assert model_info("openai", "gpt-6.2-sol").known
-    assert "gpt-6.2-sol" not in {info.name for info in known_models("openai")}
+def test_the_models_that_take_tools_by_the_newer_protocol_alone_are_offered() -> None:
+    assert "gpt-6.2-sol" in {info.name for info in known_models("openai")}
