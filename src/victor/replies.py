@@ -120,7 +120,7 @@ def _call(fragments: list[ToolCallDelta], taken_ids: set[str], *, cut: bool) -> 
 def _json_object(raw: str) -> JsonObject | None:
     """Return the object; None where it is none, or where one reader takes it for another's."""
     try:
-        value: Any = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_number)
+        value: Any = _DECODER.decode(raw)
         if not raw.isascii() or "\\u" in raw:
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -138,3 +138,7 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(word: str) -> float:
     raise ValueError(f"{word} is no JSON")
+
+
+# Made once: `json.loads` with hooks makes a decoder for each call.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_number)

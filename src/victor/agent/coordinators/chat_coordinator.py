@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, cast
 
+from victor.agent.bounded import bounded
 from victor.errors import BadReply, ContextExceeded, ProviderError, ProviderUnavailable
 from victor.events import ModelCallRetried, ReplyDelta, ReplyFinished, TextDelta
 from victor.messages import Reply, Request, StopReason, Text, Thinking, Usage, assistant, user
@@ -57,7 +58,7 @@ class _Progress:
     resumed: int = 0
     said: str = ""
     """What the broken tries have shown of the answer."""
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()  # noqa: RUF009  # a frozen value
     """What they took, where they could tell."""
     assembly: ReplyAssembly = field(default_factory=lambda: ReplyAssembly(""))
 
@@ -106,11 +107,7 @@ class ChatCoordinator:
         """
         progress = _Progress(request, request, emit, self._clock() + self._seconds)
         try:
-            async with asyncio.timeout(self._seconds):
-                while True:
-                    reply = await self._attempt(provider, progress)
-                    if reply is not None:
-                        return reply
+            return await bounded(self._attempts(provider, progress), self._seconds)
         except TimeoutError:
             overdue = ProviderUnavailable(
                 f"The model has not answered in whole within {self._seconds:g} s.",
@@ -120,6 +117,12 @@ class ChatCoordinator:
             )
             overdue.partial = progress.visible()
             raise overdue from None
+
+    async def _attempts(self, provider: IProvider, progress: _Progress) -> Reply:
+        while True:
+            reply = await self._attempt(provider, progress)
+            if reply is not None:
+                return reply
 
     async def _attempt(self, provider: IProvider, progress: _Progress) -> Reply | None:
         """Return the reply; None where the call is to be made again."""
@@ -208,7 +211,10 @@ class ChatCoordinator:
     def _without_words(self, reply: Reply, progress: _Progress) -> Reply:
         """Raise the error for a reply without text and tool calls, if it is one."""
         progress.usage = progress.usage + reply.usage
-        where: dict[str, Any] = {"provider": reply.provider, "model": reply.model or progress.request.model}
+        where: dict[str, Any] = {
+            "provider": reply.provider,
+            "model": reply.model or progress.request.model,
+        }
         match reply.stop_reason:
             case StopReason.END | StopReason.TOOL_USE | StopReason.UNKNOWN:
                 if progress.said:
