@@ -47,9 +47,12 @@ class TerminalApprover:
         console: Console,
         *,
         pause: Callable[[], None] = lambda: None,
+        caught_up: Callable[[ToolCall], Awaitable[None]] | None = None,
         read_line: ReadLine | None = None,
     ) -> None:
+        """`caught_up` waits until what led to the question is on the screen, `pause` clears it."""
         self._console = console
+        self._caught_up = caught_up
         self.pause = pause
         self._read_line = read_line or read_typed_line
         self._always: set[tuple[str, str]] = set()
@@ -60,6 +63,9 @@ class TerminalApprover:
         async with self._asking:
             if _scope(call) in self._always:
                 return Approval.SESSION
+            if self._caught_up is not None:
+                # What comes to the screen later would be drawn over the question.
+                await self._caught_up(call)
             self.pause()
             self._show(call, question, limit=_SHOWN_LINES)
             return await self._decide(call, question)

@@ -134,4 +134,5 @@ class ChatSession:
             return YesToAll()
         if self._console is None or not interactive():
             return None
-        return TerminalApprover(self._console, pause=view.pause)
+        caught_up = view.caught_up if isinstance(view, TerminalView) else None
+        return TerminalApprover(self._console, pause=view.pause, caught_up=caught_up)

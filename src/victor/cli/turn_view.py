@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -11,7 +12,7 @@ from victor.cli.json_lines import JsonLines
 from victor.cli.tool_lines import duration, main_argument, summary
 from victor.cli.visible import one_line, readable
 from victor.events import Event
-from victor.messages import StopReason
+from victor.messages import StopReason, ToolCall
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -190,6 +191,14 @@ class TerminalView:
         self._running: dict[str, str] = {}
         self._last_text: float | None = None
         """When text arrived last, while an answer is being written."""
+        self._asked: set[str] = set()
+        self._asking: asyncio.Future[None] | None = None
+
+    async def caught_up(self, call: ToolCall) -> None:
+        """Wait until everything up to the request to approve `call` has been shown."""
+        while call.id not in self._asked:
+            self._asking = asyncio.get_running_loop().create_future()
+            await self._asking
 
     def show(self, event: Event) -> None:
         """Show the event if it is one to tell."""
@@ -202,12 +211,23 @@ class TerminalView:
                 self._screen.text(content)
             case happened.StepStarted(model=model):
                 self._screen.status(f"{model} is thinking · Ctrl-C cancels")
-            case happened.ToolCallDelta(name=name) if name:
-                self._screen.status(f"writing a call of {name}")
             case happened.ReplyReceived():
                 self._last_text = None
                 self._screen.status("")
                 self._screen.finish_answer()
+            case happened.TurnEnded() | happened.TurnFailed() | happened.TurnCancelled():
+                self._end(event)
+            case _:
+                self._show_call(event)
+
+    def _show_call(self, event: Event) -> None:
+        match event:
+            case happened.ToolCallDelta(name=name) if name:
+                self._screen.status(f"writing a call of {name}")
+            case happened.ApprovalRequested(call):
+                self._asked.add(call.id)
+                if self._asking is not None and not self._asking.done():
+                    self._asking.set_result(None)
             case happened.ToolCallStarted(call):
                 self._running[call.id] = f"{call.name} {main_argument(call)}".rstrip()
                 self._say_running()
@@ -215,8 +235,6 @@ class TerminalView:
                 self._running.pop(event.call.id, None)
                 self._screen.line(*self._tool_lines(event))
                 self._say_running()
-            case happened.TurnEnded() | happened.TurnFailed() | happened.TurnCancelled():
-                self._end(event)
             case _:
                 self._tell(notice(event))
 
