@@ -1,6 +1,6 @@
 """Fifteen coordinators, six ways to fail, two ways to talk: what a turn makes of it.
 
-The outcome of each is the row of the coordinator in `docs/architecture.md`.
+The outcome of each is its row in `docs/architecture/coordinator_based_architecture.md`.
 """
 
 from __future__ import annotations
