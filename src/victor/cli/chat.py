@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -25,8 +27,26 @@ if TYPE_CHECKING:
 @agent_options
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")
 @click.option("--no-color", is_flag=True, help="Print no escape codes; so does NO_COLOR=1.")
+@click.option(
+    "--record",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write every model call to FILE, without secrets, to be replayed.",
+)
+@click.option(
+    "--replay",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Let a recording answer in a model's place; no key or network is needed.",
+)
 def chat(
-    prompt: tuple[str, ...], resume: str | None, options: Options, as_json: bool, no_color: bool
+    prompt: tuple[str, ...],
+    resume: str | None,
+    options: Options,
+    as_json: bool,
+    no_color: bool,
+    record: Path | None,
+    replay: Path | None,
 ) -> int:
     """Talk with the agent about the code in a folder.
 
@@ -43,10 +63,13 @@ def chat(
       victor chat --resume --mode plan
       victor chat --json "Run the tests" | jq -r 'select(.event == "text_delta").content'
     """
+    if record is not None and replay is not None:
+        raise click.UsageError("Give --record or --replay, not both.")
     from victor.cli.chat_session import ChatSession
     from victor.cli.prompt_text import message_of
 
     message = message_of(prompt, sys.stdin.buffer, stdin_is_terminal=sys.stdin.isatty())
     if message is None and (as_json or not sys.stdout.isatty()):
         raise click.UsageError("A conversation needs a terminal. Give a PROMPT, or pipe one in.")
+    options = replace(options, record=record, replay=replay)
     return ChatSession(options, resume=resume, as_json=as_json, plain=no_color).run(message)

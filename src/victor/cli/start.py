@@ -36,6 +36,10 @@ class Options:
     mode: str | None = None
     yes: bool = False
     ephemeral: bool = False
+    record: Path | None = None
+    """The file that model calls are written to."""
+    replay: Path | None = None
+    """The recording that answers in a model's place."""
 
     @property
     def folder(self) -> Path:
@@ -130,7 +134,7 @@ class Start:
 
         Raises `ConfigError`.
         """
-        self._choose = choose or _choose
+        self._choose = _with_recording(options, choose or _choose)
         self._options = options
         self._approver = approver
         self._progress = progress or _progress_lines
@@ -210,6 +214,16 @@ def history_file() -> Path:
     from victor.storage.location import data_folder
 
     return data_folder() / "history"
+
+
+def _with_recording(options: Options, choose: Choose) -> Choose:
+    if options.record is None and options.replay is None:
+        return choose
+    from victor.cli.recorded import recording, replaying
+
+    if options.replay is not None:
+        return replaying(options.replay)
+    return recording(options.record, choose) if options.record is not None else choose
 
 
 def _progress_lines(what: str, done: int, total: int) -> None:

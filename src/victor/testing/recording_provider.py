@@ -41,11 +41,22 @@ class RecordingFile:
         self.path = Path(path).expanduser()
         self._scrub = Scrubber(secrets)
         self._calls = 0
+        self._writers = 0
         try:
             self._stream: IO[str] | None = _opened(self.path)
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be written: {error.strerror}.") from None
         self._line(_HEADER)
+
+    def join(self) -> None:
+        """Count one that writes; the file is closed when the last of them has left."""
+        self._writers += 1
+
+    def leave(self) -> None:
+        """Count one less that writes."""
+        self._writers -= 1
+        if self._writers <= 0:
+            self.close()
 
     def begin(self, provider: str, request: Request, info: ModelInfo) -> int:
         """Write a request down, and return the number of its call."""
@@ -103,9 +114,9 @@ class Answer:
 class RecordingProvider:
     """Passes everything on to `provider` and back, and writes it to `recording`.
 
-    `recording` is a file's path, or a `RecordingFile` that several providers share, which is then
-    left open. `secrets` are values that must not be written, such as the key; what looks like a
-    key is left out anyway. Fits `IProvider`. Raises `ConfigError` where it cannot be written.
+    `recording` is a file's path, or a `RecordingFile` that several providers share, which the last
+    of them closes. `secrets` are values that must not be written, such as the key; what looks like
+    a key is left out anyway. Fits `IProvider`. Raises `ConfigError` where it cannot be written.
     """
 
     def __init__(
@@ -118,12 +129,13 @@ class RecordingProvider:
     ) -> None:
         self._provider = provider
         self._clock = clock
-        self._owns = not isinstance(recording, RecordingFile)
+        self._closed = False
         self._file = (
             recording
             if isinstance(recording, RecordingFile)
             else RecordingFile(recording, secrets=secrets)
         )
+        self._file.join()
 
     @property
     def name(self) -> str:
@@ -158,9 +170,10 @@ class RecordingProvider:
         return self._provider.model_info(model)
 
     async def aclose(self) -> None:
-        """Close the file, unless it is shared, and release connections. Safe to call twice."""
-        if self._owns:
-            self._file.close()
+        """Leave the file, and release connections. Safe to call twice."""
+        if not self._closed:
+            self._closed = True
+            self._file.leave()
         await self._provider.aclose()
 
 

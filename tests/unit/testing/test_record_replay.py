@@ -230,8 +230,7 @@ async def test_several_providers_may_share_a_recording(tmp_path: Path) -> None:
     await one.aclose()
     await read(two)
     await two.aclose()
-    shared.close()
-    shared.close()
+    await two.aclose()
     replay = ReplayProvider(shared.path)
     assert replay.name == "one"
     await read(replay)
