@@ -9,9 +9,11 @@ from typing import Any
 
 from victor.agent.assembly import Parts, configure
 from victor.agent.output_type import output_form
+from victor.agent.session_budget import SessionBudget
 from victor.agent.stages import ModeStage, ProviderStage
 from victor.agent.structured_output import OutputCheck
 from victor.agent.turn import Turn
+from victor.budget import Budget
 from victor.errors import SessionError, VictorError
 from victor.events import HistoryRepaired, SessionStarted
 from victor.messages import Context, Message
@@ -21,7 +23,9 @@ from victor.protocols import Endpoint, Mode, SessionInfo
 class Conversation:
     """Opens the session before the first turn, or goes on with a recorded one."""
 
-    def __init__(self, parts: Parts, workspace: Path, session_id: str) -> None:
+    def __init__(
+        self, parts: Parts, workspace: Path, session_id: str, budget: Budget | None = None
+    ) -> None:
         self.session_id = session_id
         self._workspace = workspace
         self._parts = parts
@@ -29,6 +33,12 @@ class Conversation:
         self._begun = False
         self._resumed = False
         self._turns = 0
+        self._budget = SessionBudget(budget, parts.coordinators["config"].get_config())
+
+    @property
+    def budget(self) -> Budget | None:
+        """What everything in it draws on; None where nothing limits it."""
+        return self._budget.current
 
     def endpoint(self) -> Endpoint:
         """Return where the next model call goes. Raises `CoordinatorError`."""
@@ -59,7 +69,9 @@ class Conversation:
         if self._begun:
             return
         parts = self._parts
-        configure(parts, await self._load_config())
+        config = await self._load_config()
+        configure(parts, config)
+        self._budget.configure(config)
         endpoint, now = self.endpoint(), time.time()
         info = SessionInfo(
             id=self.session_id,
@@ -90,6 +102,7 @@ class Conversation:
         except VictorError:
             configure(self._parts, before)
             raise
+        self._budget.configure(config)
 
     async def resume(self, session_id: str) -> tuple[Message, ...]:
         """Go on with a recorded session (`last`: the workspace's latest); return its messages.
@@ -114,6 +127,7 @@ class Conversation:
         self.session_id = session_id
         self._resumed = True
         self._turns = sum(record.kind == "user" for record in records)
+        self._budget.restore(records)
         in_force: tuple[Message, ...] = context.get_context().messages
         return in_force
 
@@ -134,7 +148,9 @@ class Conversation:
             "task": text,
             **told,
         }
-        return Turn(self.session_id, f"{self.session_id}-{self._turns}", text, facts, check)
+        turn_id = f"{self.session_id}-{self._turns}"
+        budget = self._budget.of_turn()
+        return Turn(self.session_id, turn_id, text, facts, check, budget=budget)
 
     async def _load_config(self) -> Mapping[str, Any]:
         load = self._parts.coordinators["config"].load

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
+from victor import tokens
 from victor.agent.event_bus import EventBus
 from victor.agent.guard import describe
+from victor.agent.metering import MeteredProvider
 from victor.agent.stages import Stages
 from victor.agent.structured_output import answering
 from victor.agent.turn import Limits, Turn
+from victor.budget import Budget
 from victor.errors import ProviderError
 from victor.events import (
     Event,
@@ -20,7 +24,7 @@ from victor.events import (
     ToolCallDelta,
 )
 from victor.messages import Context, Reply, Request, ToolChoice, ToolSpec, user
-from victor.protocols import Endpoint, PromptContext
+from victor.protocols import Endpoint, IProvider, PromptContext
 
 MINIMAL_PROMPT = (
     "You are Victor, a careful assistant. Do only what the user asks for, and say so when a tool "
@@ -86,7 +90,12 @@ class ModelStep:
         return True
 
     async def fit_context(
-        self, endpoint: Endpoint, system: str, tools: tuple[ToolSpec, ...], scale: float
+        self,
+        turn: Turn,
+        endpoint: Endpoint,
+        system: str,
+        tools: tuple[ToolSpec, ...],
+        scale: float,
     ) -> Context:
         """Return a context that fits the model's window times `scale`, beside prompt and tools.
 
@@ -103,7 +112,7 @@ class ModelStep:
         fitted = await self._guard.optional(
             "context",
             "fit",
-            lambda: context.fit(room, overhead, self._publish, self._summarize),
+            lambda: context.fit(room, overhead, self._publish, partial(self._summarize, turn)),
             None,
             fits=_context,
             seconds=self.limits.model_call_timeout,
@@ -126,7 +135,7 @@ class ModelStep:
         tools: tuple[ToolSpec, ...],
         tool_choice: ToolChoice,
     ) -> Reply:
-        """Return the model's whole answer. Raises `ProviderError`."""
+        """Return the model's whole answer. Raises `ProviderError` or `BudgetExceeded`."""
         provider, model = endpoint.provider, endpoint.model
         request = Request(
             model=model,
@@ -138,11 +147,15 @@ class ModelStep:
             temperature=self.limits.temperature,
             output_schema=turn.output.schema if turn.output else None,
         )
+        stage = self._stages.context
+        size = self._guard.read("context", "token_count", stage.token_count, 0, fits=_count)
+        if turn.budget is not None:
+            overhead = self._guard.read(
+                "context", "overhead", lambda: stage.overhead(system, tools), 0, fits=_count
+            )
+            provider = self._metered(turn.budget, endpoint, request, size + overhead)
         asked = answering(provider, request)
-        tokens = self._guard.read(
-            "context", "token_count", self._stages.context.token_count, 0, fits=_count
-        )
-        self._publish(StepStarted(turn.id, turn.step, provider.name, model, tokens))
+        self._publish(StepStarted(turn.id, turn.step, provider.name, model, size))
         started = time.monotonic()
         first = _FirstPiece(self._bus)
         try:
@@ -156,22 +169,47 @@ class ModelStep:
             )
         finally:
             first.stop()
-        turn.usage = turn.usage + reply.usage
+        cost = self._cost(endpoint, reply)
+        turn.count(reply.usage, cost)
         self._guard.read("provider", "succeeded", self._stages.provider.succeeded, None, fits=_none)
         waited = first.heard_at - started if first.heard_at else None
         seconds = time.monotonic() - started
-        self._publish(ReplyReceived(turn.id, turn.step, reply, seconds, waited))
+        self._publish(ReplyReceived(turn.id, turn.step, reply, seconds, waited, cost))
         return reply
 
-    async def _summarize(self, instructions: str, text: str) -> str:
+    def _metered(
+        self, budget: Budget, endpoint: Endpoint, request: Request, size: int
+    ) -> IProvider:
+        """Return the provider, drawing on the budget. Raises `BudgetExceeded` if time is up."""
+        over = budget.out_of_time()
+        if over is not None:
+            raise over
+        info = endpoint.provider.model_info(endpoint.model)
+        return MeteredProvider(endpoint.provider, info, budget, request, size)
+
+    def _cost(self, endpoint: Endpoint, reply: Reply) -> float | None:
+        """Return the US dollars of a call, where its price is known."""
+        cost = endpoint.provider.model_info(endpoint.model).cost(reply.usage)
+        if cost is None and reply.model not in ("", endpoint.model):
+            # A router answers by the name of the model that it chose.
+            cost = endpoint.provider.model_info(reply.model).cost(reply.usage)
+        return cost
+
+    async def _summarize(self, turn: Turn, instructions: str, text: str) -> str:
         """Ask a model of the current provider, outside of the conversation.
 
-        Raises `ProviderError`.
+        Raises `ProviderError` or `BudgetExceeded`.
         """
         endpoint = self.endpoint()
         model = self.limits.summary_model or endpoint.model
         request = Request(model=model, messages=(user(text),), system=instructions)
-        reply = await self._stages.chat.reply(endpoint.provider, request, _unheard)
+        served = Endpoint(endpoint.provider, model)
+        provider = served.provider
+        if turn.budget is not None:
+            size = tokens.of_text(instructions) + tokens.of_text(text)
+            provider = self._metered(turn.budget, served, request, size)
+        reply = await self._stages.chat.reply(provider, request, _unheard)
+        turn.count(reply.usage, self._cost(served, reply))
         return reply.message.text
 
 

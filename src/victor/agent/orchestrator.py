@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from victor.agent.coordinators.checkpoint_coordinator import UndoReport
+    from victor.budget import Budget
     from victor.config.settings import Settings
 
 
@@ -54,13 +55,15 @@ class AgentOrchestrator(CoordinatorAccess):
         workspace: Path | str | None = None,
         approver: IApprover | None = None,
         session_id: str | None = None,
+        budget: Budget | None = None,
         **coordinators: Unpack[Coordinators],
     ) -> None:
         """Put the coordinators together; nothing is read, written or sent yet.
 
         `tools`: those of Victor where None. `workspace`: the folder that tools are confined to, by
         default the current one. `approver`: who is asked about risky calls; without one, they are
-        denied. Any coordinator may be replaced by one of your own.
+        denied. `budget`: what the session draws on beside its own; several may share one. Any
+        coordinator may be replaced by one of your own.
 
         Raises `ConfigError` for settings that cannot hold, such as an unknown strategy.
         """
@@ -75,7 +78,8 @@ class AgentOrchestrator(CoordinatorAccess):
         self._coordinators = parts.coordinators
         self._bus = parts.bus
         self._turns = parts.turn_loop
-        self._conversation = Conversation(parts, self.workspace, session_id or os.urandom(8).hex())
+        session_id = session_id or os.urandom(8).hex()
+        self._conversation = Conversation(parts, self.workspace, session_id, budget)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running = False
         self._closed = False
@@ -281,6 +285,11 @@ class AgentOrchestrator(CoordinatorAccess):
         settings = self._settings.changed(ephemeral=True)
         provider, model = self.current.provider, self.current.model
         async with AgentOrchestrator(
-            settings, provider, model, tools=self._tools, workspace=workspace
+            settings,
+            provider,
+            model,
+            tools=self._tools,
+            workspace=workspace,
+            budget=self._conversation.budget,
         ) as fresh:
             yield fresh.chat

@@ -9,6 +9,7 @@ from typing import Any
 from victor.agent.event_bus import EventBus
 from victor.agent.stages import Stages
 from victor.agent.turn import Limits, Turn
+from victor.budget import Amounts
 from victor.events import ApprovalRequested, CheckpointTaken, ToolCallEnded, ToolCallReviewed
 from victor.messages import Effect, Message, ToolCall, ToolResult, tool_results
 from victor.pairing import interrupted
@@ -98,7 +99,14 @@ class ToolStep:
         verdicts: tuple[Verdict, ...],
         answers: dict[str, ToolResult],
     ) -> None:
-        """Run the allowed calls; put a result for every call into `answers`, each on record."""
+        """Run the allowed calls; put a result for every call into `answers`, each on record.
+
+        Raises `BudgetExceeded` where not all of them may run; then none does.
+        """
+        allowed = sum(isinstance(verdict, Allow) for verdict in verdicts)
+        if turn.budget is not None:
+            turn.budget.spend(Amounts(tool_calls=allowed))
+        turn.tool_calls += allowed
         mode = self._mode()
         executed = self._guard.read(
             "tool",

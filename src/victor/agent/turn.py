@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from victor.agent.structured_output import OutputCheck
+from victor.budget import Budget
 from victor.messages import Message, Usage
 
 
@@ -26,11 +27,38 @@ class Turn:
     messages: list[Message] = field(default_factory=list)
     """Those that the turn has added to the context so far."""
     usage: Usage = field(default_factory=Usage)
+    cost: float | None = 0.0
+    """US dollars of its model calls by list price; None once one of them was unpriced."""
+    model_calls: int = 0
+    tool_calls: int = 0
+    """Those that were allowed to run."""
+    budget: Budget | None = None
+    """What it may spend; None where nothing limits it."""
     step: int = 0
     """Counted from 1."""
     result_kind: str = "result"
     """The kind of record that its tool results are kept as."""
     started: float = field(default_factory=time.monotonic)
+
+    def count(self, usage: Usage, cost: float | None) -> None:
+        """Count one model call that was answered."""
+        self.usage = self.usage + usage
+        self.model_calls += 1
+        self.cost = None if cost is None or self.cost is None else self.cost + cost
+
+    def figures(self) -> dict[str, Any]:
+        """Return what it took up to now, for the record."""
+        usage = self.usage
+        return {
+            "input_tokens": usage.input,
+            "output_tokens": usage.output,
+            "cache_read_tokens": usage.cache_read,
+            "cost_usd": self.cost,
+            "model_calls": self.model_calls,
+            "tool_calls": self.tool_calls,
+            "seconds": round(time.monotonic() - self.started, 3),
+            "steps": self.step,
+        }
 
 
 @dataclass(frozen=True, slots=True)

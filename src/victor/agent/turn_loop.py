@@ -57,18 +57,19 @@ class TurnLoop:
     async def run(self, turn: Turn) -> Response:
         """Return the turn's response, publishing what happens.
 
-        Raises `ProviderError`, `SessionError`, `CompactionError` or `CoordinatorError`; whatever
-        happens, the history is valid and what was recorded stays.
+        Raises `ProviderError`, `SessionError`, `CompactionError`, `CoordinatorError` or
+        `BudgetExceeded`; whatever happens, the history is valid and what was recorded stays.
         """
         try:
-            response = await self._steps(turn)
+            response = await self._within_time(turn)
         except asyncio.CancelledError:
-            await self._note(turn, Record("cancelled", turn.id))
+            await self._note(turn, Record("cancelled", turn.id, data=turn.figures()))
             self._publish(TurnCancelled(turn.id))
             raise
         except VictorError as failure:
             error = describe(failure)
-            await self._note(turn, Record("failed", turn.id, data={"error": error}))
+            data = {"error": error, **turn.figures()}
+            await self._note(turn, Record("failed", turn.id, data=data))
             self._publish(TurnFailed(turn.id, error, type(failure).__name__))
             raise
         self._publish(TurnEnded(response, time.monotonic() - turn.started))
@@ -88,6 +89,22 @@ class TurnLoop:
         await self._tools.execute(turn, calls, verdicts, answers)
         await self._tools.settle(checkpoint)
         return answers[call.id]
+
+    async def _within_time(self, turn: Turn) -> Response:
+        """Run the steps, and end them when the seconds of a budget are over."""
+        if turn.budget is None:
+            return await self._steps(turn)
+        with turn.budget.running():
+            # Where there is no time at all, the first model call says so.
+            timer = asyncio.timeout(turn.budget.seconds_left() or None)
+            try:
+                async with timer:
+                    return await self._steps(turn)
+            except TimeoutError:
+                over = turn.budget.out_of_time()
+                if over is None or not timer.expired():
+                    raise
+                raise over from None
 
     async def _steps(self, turn: Turn) -> Response:
         said = self._message(turn.text)
@@ -170,7 +187,7 @@ class TurnLoop:
         scale = 1.0
         while True:
             endpoint = model.endpoint()
-            context = await model.fit_context(endpoint, system, tools, scale)
+            context = await model.fit_context(turn, endpoint, system, tools, scale)
             try:
                 return await model.reply(turn, endpoint, system, context, tools, tool_choice)
             except ContextExceeded as failure:
@@ -194,13 +211,8 @@ class TurnLoop:
 
     async def _end(self, turn: Turn, reply: Reply, stop_reason: StopReason) -> Response:
         self._append(turn, reply.message)
-        usage = turn.usage
         figures = {
-            "input_tokens": usage.input,
-            "output_tokens": usage.output,
-            "cache_read_tokens": usage.cache_read,
-            "seconds": round(time.monotonic() - turn.started, 3),
-            "steps": turn.step,
+            **turn.figures(),
             "stop_reason": stop_reason,
             "provider": reply.provider,
             "model": reply.model,
@@ -210,7 +222,8 @@ class TurnLoop:
             content=reply.message.text,
             messages=tuple(turn.messages),
             stop_reason=stop_reason,
-            usage=usage,
+            usage=turn.usage,
+            cost=turn.cost,
             session_id=turn.session_id,
             turn_id=turn.id,
             model=reply.model,

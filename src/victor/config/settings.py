@@ -124,6 +124,39 @@ class Settings(BaseModel):
     """Seconds to wait at most before a model call is made again. A provider that asks to wait
     longer fails at once."""
 
+    budget_turn_tokens: int | None = Field(default=None, ge=1)
+    """Tokens that one turn may take, sent and generated, cached or not. What a model call can take
+    at most is set aside before it is made, in this and in every other budget."""
+
+    budget_turn_usd: float | None = Field(default=None, gt=0)
+    """US dollars that one turn may cost, by list price. A model whose price is not known is
+    refused; the setting `models` can say it."""
+
+    budget_turn_seconds: float | None = Field(default=None, gt=0)
+    """Seconds that one turn may take, waiting for a person included."""
+
+    budget_turn_model_calls: int | None = Field(default=None, ge=1)
+    """Model calls that one turn may make, repeated ones and summaries included."""
+
+    budget_turn_tool_calls: int | None = Field(default=None, ge=1)
+    """Tool calls that one turn may run."""
+
+    budget_session_tokens: int | None = Field(default=None, ge=1)
+    """Tokens that all turns of a session may take together, what its workflows and evaluations
+    run included; also after it was resumed. The same holds for the other budgets of a session."""
+
+    budget_session_usd: float | None = Field(default=None, gt=0)
+    """US dollars that a session may cost, by list price."""
+
+    budget_session_seconds: float | None = Field(default=None, gt=0)
+    """Seconds that the turns of a session may take together; the time between them is free."""
+
+    budget_session_model_calls: int | None = Field(default=None, ge=1)
+    """Model calls that a session may make."""
+
+    budget_session_tool_calls: int | None = Field(default=None, ge=1)
+    """Tool calls that a session may run."""
+
     context_window: int | None = Field(default=None, ge=1_000)
     """Tokens that the model can hold. None takes what is known of the model."""
 
