@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -209,7 +209,7 @@ class Exchange:
     def _whole(self, body: bytes) -> dict[str, Any]:
         body = body.strip(_BLANK)
         try:
-            value = decode(body)
+            value = decode(body, _pairs)
         except ValueError:
             if body.endswith(b"}"):
                 raise
@@ -238,10 +238,10 @@ class Exchange:
             self._waited += clock() - started
 
 
-def decode(text: bytes) -> object:
+def decode(text: bytes, pairs: Callable[[list[tuple[str, Any]]], object] | None = None) -> object:
     """Return the JSON value. Raises `ValueError`, also for one that is nested too deeply."""
     try:
-        return json.loads(text.decode("utf-8"))
+        return json.loads(text.decode("utf-8"), object_pairs_hook=pairs)
     except RecursionError:
         raise ValueError("JSON that is nested too deeply") from None
 
@@ -252,6 +252,12 @@ def sendable_name(name: str) -> str:
     A model may call what is no tool, by a name that would get every later request refused.
     """
     return _NOT_IN_NAME.sub("_", name)[:64] or "unnamed"
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> object:
+    """Return the object; one that has a key twice stays a list, and is taken for no object."""
+    value = dict(pairs)
+    return value if len(value) == len(pairs) else pairs
 
 
 async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:

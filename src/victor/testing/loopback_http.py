@@ -156,13 +156,23 @@ class Loopback:
         request: Json = json.loads(body)
         self.requests.append(request)
         self.headers.append(headers)
-        entry = self._next(request)
+        return await self._respond(self._next(request), request, reader, writer)
+
+    async def _respond(
+        self,
+        entry: object,
+        request: Json,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        """Send what the script says; return whether the connection may serve another request."""
         if isinstance(entry, LoopbackError):
             return await self._send_json(
                 writer, entry.status, self._error_body(entry), entry.headers
             )
         if isinstance(entry, bytes):
             return await self._send_stream(writer, reader, [entry], stall=False, whole=True)
+        assert isinstance(entry, LoopbackReply), f"no entry of a script: {entry!r}"  # noqa: S101  # a test's own fault
         if not request.get("stream"):
             return await self._send_json(writer, 200, self._whole(entry, request))
         events = list(self._events(entry, request))
