@@ -35,6 +35,9 @@ MINIMAL_PROMPT = (
 FALLBACK_TOOLS = 64
 """How many tools are offered when none can be selected."""
 
+REPORTING_SECONDS = 5.0
+"""How much longer than the model the chat coordinator may take, to tell what had arrived."""
+
 
 class ModelStep:
     """Asks the coordinators for a model call's parts, and falls back where one fails."""
@@ -164,7 +167,7 @@ class ModelStep:
                 "reply",
                 lambda: self._stages.chat.reply(asked, request, self._publish),
                 fits=_reply,
-                seconds=self.limits.model_call_timeout,
+                seconds=self.limits.model_call_timeout + REPORTING_SECONDS,
                 error=lambda text: ProviderError(text, provider=provider.name, model=model),
             )
         finally:
