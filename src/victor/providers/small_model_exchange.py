@@ -18,7 +18,7 @@ from victor.providers.small_model_schema import REPLY, answer_schema, long_argum
 from victor.providers.small_model_turn import SmallModelTurn
 
 _ATTEMPTS = 5
-_WRITING_ATTEMPTS = 2
+_WRITING_ATTEMPTS = 3
 _ANSWER_TOKENS = 700
 _TEXT_TOKENS = 1500
 _DIAGNOSIS_TOKENS = 100

@@ -275,7 +275,9 @@ async def test_a_text_equal_to_the_file_is_asked_for_again(said: Any, tools: Any
 
 
 async def test_when_no_text_can_be_written_something_else_is_chosen(said: Any, tools: Any) -> None:
-    server = said([call("write", path="a.py"), "No.", "x", "```\ncut…", reply("I cannot.")])
+    server = said(
+        [call("write", path="a.py"), "No.", "x", "```\ncut…", "x", "No.", reply("I cannot.")]
+    )
     read = step(1, "read", "1\tx = 1\n[End of a.py. Lines in all: 1.]", path="a.py")
 
     given = await deltas(SmallModel(server), request(tools, user("change a.py"), *read))
