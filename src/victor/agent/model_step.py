@@ -24,7 +24,7 @@ from victor.events import (
     ToolCallDelta,
 )
 from victor.messages import Context, Reply, Request, ToolChoice, ToolSpec, user
-from victor.protocols import Endpoint, IProvider, PromptContext
+from victor.protocols import Endpoint, IProvider, ModelInfo, PromptContext
 
 MINIMAL_PROMPT = (
     "You are Victor, a careful assistant. Do only what the user asks for, and say so when a tool "
@@ -48,20 +48,30 @@ class ModelStep:
         self._publish = bus.publish
         self._guard = bus.guard
         self._last_prompt = MINIMAL_PROMPT
+        self._known_specs: object = ()
         self.limits = Limits()
 
     async def select_tools(self, turn: Turn) -> tuple[ToolSpec, ...]:
         """Return the tools to offer; all of them, capped, when selection fails."""
         none: tuple[ToolSpec, ...] = ()
         tool = self._stages.tool
-        every = self._guard.read("tool", "specs", lambda: tool.specs, none, fits=_specs)
+        every = self._guard.read("tool", "specs", lambda: tool.specs, none, fits=self._are_specs)
         return await self._guard.optional(
             "tool_selection",
             "select",
             lambda: self._stages.tool_selection.select(turn.text, every),
             every[:FALLBACK_TOOLS],
-            fits=_specs,
+            fits=self._are_specs,
         )
+
+    def _are_specs(self, value: object) -> bool:
+        if value is self._known_specs:
+            return True
+        if not isinstance(value, tuple) or not all(isinstance(one, ToolSpec) for one in value):
+            return False
+        # It is mostly the same tuple step after step, and need not be looked through again.
+        self._known_specs = value
+        return True
 
     async def system_prompt(self, turn: Turn) -> str:
         """Return the system prompt; the last good one when building fails."""
@@ -105,7 +115,7 @@ class ModelStep:
         Raises `CompactionError`, or `CoordinatorError` when the coordinator cannot even truncate.
         """
         context = self._stages.context
-        info = endpoint.provider.model_info(endpoint.model)
+        info = self._model_info(endpoint)
         window = self.limits.context_window or info.context_window
         reserve = min(self.limits.max_output_tokens or info.max_output, window // 4)
         room = int((window - reserve) * scale)
@@ -187,15 +197,23 @@ class ModelStep:
         over = budget.out_of_time()
         if over is not None:
             raise over
-        info = endpoint.provider.model_info(endpoint.model)
+        info = self._model_info(endpoint)
         return MeteredProvider(endpoint.provider, info, budget, request, size)
+
+    def _model_info(self, endpoint: Endpoint) -> ModelInfo:
+        """Return what is known of the endpoint's model, the settings first."""
+        known = self._stages.provider.model_info
+        return self._guard.read(
+            "provider", "model_info", lambda: known(endpoint), _UNKNOWN, fits=_info
+        )
 
     def _cost(self, endpoint: Endpoint, reply: Reply) -> float | None:
         """Return the US dollars of a call, where its price is known."""
-        cost = endpoint.provider.model_info(endpoint.model).cost(reply.usage)
+        cost = self._model_info(endpoint).cost(reply.usage)
         if cost is None and reply.model not in ("", endpoint.model):
             # A router answers by the name of the model that it chose.
-            cost = endpoint.provider.model_info(reply.model).cost(reply.usage)
+            chosen = Endpoint(endpoint.provider, reply.model)
+            cost = self._model_info(chosen).cost(reply.usage)
         return cost
 
     async def _summarize(self, turn: Turn, instructions: str, text: str) -> str:
@@ -234,12 +252,15 @@ class _FirstPiece:
         self._bus.unwatch(self._hear)
 
 
+_UNKNOWN = ModelInfo("", 128_000, 8_000, known=False)
+
+
+def _info(value: object) -> bool:
+    return isinstance(value, ModelInfo)
+
+
 def _unheard(event: Event) -> None:
     """Take no note of what a summary's model call streams."""
-
-
-def _specs(value: object) -> bool:
-    return isinstance(value, tuple) and all(isinstance(spec, ToolSpec) for spec in value)
 
 
 def _text(value: object) -> bool:
