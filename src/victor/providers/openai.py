@@ -143,7 +143,9 @@ class OpenAIProvider:
             body = wire.encode_response_request(request, self.name)
             return wire.PATH, body, wire.ResponseReader(site)
         taken = {call.id for message in request.messages for call in message.tool_calls}
-        return _CHAT, encode_request(request, self._preset), ChunkReader(site, frozenset(taken))
+        printed = {tool.name for tool in request.tools} if self._preset.prints_calls else set()
+        reader = ChunkReader(site, frozenset(taken), frozenset(printed))
+        return _CHAT, encode_request(request, self._preset), reader
 
     def _make_client(self) -> AsyncOpenAI:
         preset = self._preset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -29,12 +30,15 @@ from victor.providers.exchange import sendable_name
 from victor.providers.openai_calls import CallFragments
 from victor.providers.output_schema import NAME, strict_schema
 from victor.providers.presets import Preset
+from victor.providers.text_calls import PrintedCall, TextCalls
 
 Json: TypeAlias = dict[str, Any]
 
 _REASONS = re.compile(r"(gpt-([5-9]|\d\d)|o\d)")
 _TOOLS_WITHOUT_EFFORT = re.compile(r"gpt-(5\.[4-9]|[6-9])(?!.*astra)(?!\.[12]-sol)")
 """Models that take tools here only with effort `none`; the others named refuse even that."""
+_PRINTED = 1_000_000
+_NINE = re.compile(r"[a-zA-Z0-9]{9}")
 _STOP_REASONS = {
     "stop": StopReason.END,
     "tool_calls": StopReason.TOOL_USE,
@@ -128,7 +132,11 @@ def _encode_messages(request: Request, preset: Preset) -> list[Json]:
                     encoded.append(_encode_assistant(message, preset))
             case Role.TOOL:
                 encoded += (
-                    {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
+                    {
+                        "role": "tool",
+                        "tool_call_id": _encode_id(result.call_id, preset),
+                        "content": result.content,
+                    }
                     for result in message.tool_results
                 )
     return encoded
@@ -164,7 +172,7 @@ def _encode_assistant(message: Message, preset: Preset) -> Json:
     calls = message.tool_calls
     encoded: Json = {"role": "assistant", "content": message.text or (None if calls else "")}
     if calls:
-        encoded["tool_calls"] = [_encode_call(call) for call in calls]
+        encoded["tool_calls"] = [_encode_call(call, preset) for call in calls]
     if preset.returns_reasoning:
         reasoning = "".join(
             part.text
@@ -176,18 +184,34 @@ def _encode_assistant(message: Message, preset: Preset) -> Json:
     return encoded
 
 
-def _encode_call(call: ToolCall) -> Json:
+def _encode_id(call_id: str, preset: Preset) -> str:
+    """Return the id as the server takes it, the same for the same id."""
+    if not preset.nine_letter_ids or _NINE.fullmatch(call_id):
+        return call_id
+    return hashlib.sha256(call_id.encode()).hexdigest()[:9]
+
+
+def _encode_call(call: ToolCall, preset: Preset) -> Json:
     # Arguments that were no JSON go back as none: several servers parse them, and fail.
     arguments = json.dumps(dict(call.arguments), ensure_ascii=False, separators=(",", ":"))
     function = {"name": sendable_name(call.name), "arguments": arguments}
-    return {"id": call.id, "type": "function", "function": function}
+    return {"id": _encode_id(call.id, preset), "type": "function", "function": function}
 
 
 class ChunkReader:
-    """Turns one stream's chunks into deltas. Raises `BadReply` for what is no chunk."""
+    """Turns one stream's chunks into deltas. Raises `BadReply` for what is no chunk.
 
-    def __init__(self, site: CallSite, taken_ids: frozenset[str] = frozenset()) -> None:
+    A call of one of `printed_tools` that is printed as text becomes a call.
+    """
+
+    def __init__(
+        self,
+        site: CallSite,
+        taken_ids: frozenset[str] = frozenset(),
+        printed_tools: frozenset[str] = frozenset(),
+    ) -> None:
         self._site = site
+        self._text = TextCalls(printed_tools) if printed_tools else None
         self._calls = CallFragments(taken_ids)
         self._usage: Json = {}
         self._model = ""
@@ -204,7 +228,7 @@ class ChunkReader:
         if not isinstance(chunk, dict):
             raise against_protocol("a chunk is no JSON object", self._site)
         self._model = chunk.get("model") or self._model
-        self._note_usage(chunk.get("usage"))
+        self._note_usage(chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage"))
         choices = chunk.get("choices")
         if not choices:
             return
@@ -219,6 +243,8 @@ class ChunkReader:
         reason = choice.get("finish_reason")
         if reason == "error":
             raise against_protocol("the server broke the reply off with an error", self._site)
+        if reason and self._text and not self._finish_reason:
+            yield from self._found(self._text.finish())
         self._finish_reason = reason or self._finish_reason
 
     def result(self) -> ReplyFinished:
@@ -236,7 +262,9 @@ class ChunkReader:
             yield ThinkingDelta(reasoning)
         content = delta.get("content")
         if isinstance(content, str):
-            if content:
+            if content and self._text:
+                yield from self._found(self._text.feed(content))
+            elif content:
                 yield TextDelta(content)
         elif isinstance(content, list):
             yield from _content_parts(content)
@@ -248,6 +276,17 @@ class ChunkReader:
             if not isinstance(fragment, dict):
                 raise against_protocol("a tool call is no JSON object", self._site)
             yield from self._calls.add(fragment)
+
+    def _found(self, found: Iterator[str | PrintedCall]) -> Iterator[ReplyDelta]:
+        for piece in found:
+            if isinstance(piece, str):
+                yield TextDelta(piece)
+            else:
+                function = {"name": piece.name, "arguments": piece.arguments}
+                # An index of its own keeps it apart from the call before, whole or not.
+                yield from self._calls.add(
+                    {"index": _PRINTED + len(self._calls), "function": function}
+                )
 
     def _note_usage(self, usage: object) -> None:
         if isinstance(usage, dict):

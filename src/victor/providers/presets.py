@@ -32,6 +32,10 @@ class Preset:
     """Whether the server's own protocol, and the one to use, is the Responses API."""
     documents: bool = False
     """Whether a PDF may be sent."""
+    prints_calls: bool = False
+    """Whether models served there may print a tool call as text, which is then taken for one."""
+    nine_letter_ids: bool = False
+    """Whether the id of a tool call must be nine letters or digits."""
     effort_with_tools: bool = False
     """Whether newer models take tools only when told not to reason, as on OpenAI's own server."""
 
@@ -76,10 +80,15 @@ PRESETS: dict[str, Preset] = {
             "http://127.0.0.1:11434/v1",
             key_variable="OLLAMA_API_KEY",
             address_variable="OLLAMA_HOST",
+            prints_calls=True,
         ),
-        Preset("vllm", "http://127.0.0.1:8000/v1", key_variable="VLLM_API_KEY"),
-        Preset("llamacpp", "http://127.0.0.1:8080/v1", key_variable="LLAMA_API_KEY"),
-        Preset("lmstudio", "http://127.0.0.1:1234/v1", key_variable="LM_API_TOKEN"),
+        Preset("vllm", "http://127.0.0.1:8000/v1", key_variable="VLLM_API_KEY", prints_calls=True),
+        Preset(
+            "llamacpp", "http://127.0.0.1:8080/v1", key_variable="LLAMA_API_KEY", prints_calls=True
+        ),
+        Preset(
+            "lmstudio", "http://127.0.0.1:1234/v1", key_variable="LM_API_TOKEN", prints_calls=True
+        ),
         Preset("openrouter", "https://openrouter.ai/api/v1", key_variable="OPENROUTER_API_KEY"),
         Preset(
             "groq",
@@ -98,6 +107,7 @@ PRESETS: dict[str, Preset] = {
             "https://api.mistral.ai/v1",
             key_variable="MISTRAL_API_KEY",
             asks_for_usage=False,
+            nine_letter_ids=True,
         ),
         Preset("xai", "https://api.x.ai/v1", key_variable="XAI_API_KEY"),
         Preset("together", "https://api.together.xyz/v1", key_variable="TOGETHER_API_KEY"),
@@ -113,7 +123,7 @@ def preset_for(name: str, base_url: str | None = None, *, with_client: bool = Fa
     """
     preset = PRESETS.get(name)
     if preset is None and (base_url or with_client):
-        return Preset(name, base_url)
+        return Preset(name, base_url, prints_calls=True)
     if preset is None:
         raise UnknownNameError(
             "OpenAI-compatible server",
@@ -129,6 +139,7 @@ def preset_for(name: str, base_url: str | None = None, *, with_client: bool = Fa
             effort_with_tools=False,
             responses=False,
             documents=False,
+            prints_calls=True,
         )
     return replace(preset, base_url=base_url, address_variable="") if base_url else preset
 
