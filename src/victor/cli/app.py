@@ -19,6 +19,7 @@ _COMMANDS = {
     "doctor": "victor.cli.doctor:doctor",
     "eval": "victor.cli.eval_command:evaluate",
     "models": "victor.cli.models_command:models",
+    "providers": "victor.cli.providers_command:providers",
     "run": "victor.cli.run_command:run_workflow",
     "sessions": "victor.cli.sessions_commands:sessions",
     "tools": "victor.cli.tools_command:tools",

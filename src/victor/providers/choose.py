@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -11,6 +12,7 @@ from victor.errors import ConfigError, ProviderUnavailable, UnknownNameError
 from victor.protocols import IProvider
 from victor.providers.catalog import default_model
 from victor.providers.exchange import PATIENCE, Patience
+from victor.providers.keys import ask_keyring, key_variables
 from victor.providers.presets import PRESETS, ollama_address, preset_for
 
 if TYPE_CHECKING:
@@ -110,12 +112,15 @@ def create_provider(
     `model` matters to `local` alone, which loads it. A name that is not known stands for an
     OpenAI-compatible server, and then needs `base_url`. With `small_model="on"` the model of such
     a server is held to valid tool calls by a grammar, as the embedded one always is; `auto` and
-    `off` leave it free. Raises `UnknownNameError`.
+    `off` leave it free. The key is `api_key`, else the provider's variable, else the keyring's.
+    Raises `UnknownNameError`.
     """
     if name == LOCAL:
         from victor.providers.local import LocalProvider
 
         return LocalProvider(model=model or None)
+    if not api_key and not base_url:
+        api_key = _kept_key(name)
     if name == "anthropic":
         from victor.providers.anthropic import AnthropicProvider
 
@@ -220,10 +225,20 @@ def _by_keys(model: str, config: Mapping[str, Any], environ: Mapping[str, str]) 
     if config.get("api_key"):
         provider = vendor or _vendor_of_key(config["api_key"])
         return Choice(provider, model or default_model(provider), "the setting api_key is set")
+    for provider, _ in _KEYS:
+        if (vendor == provider if model else True) and ask_keyring(provider):
+            return Choice(provider, model or default_model(provider), "its key is in the keyring")
     if vendor:
         # The name leaves no doubt; the missing key is told at the first call, with its remedy.
         return Choice(vendor, model, f"the model {model} is {vendor}'s")
     return None
+
+
+def _kept_key(provider: str) -> str | None:
+    """Return the keyring's key; None where a variable holds one, which the provider reads."""
+    if any(os.environ.get(variable) for variable in key_variables(provider)):
+        return None
+    return ask_keyring(provider)
 
 
 def _vendor_of(model: str) -> str:
