@@ -250,7 +250,7 @@ async def test_another_endpoint_takes_over_before_anything_was_shown(new: New) -
     spare = ScriptedProvider("From the spare.", name="spare")
     orchestrator = new(
         provider_coordinator=ProviderCoordinator(
-            ScriptedProvider(ProviderUnavailable("down")), "m", fallback=Endpoint(spare, "n")
+            ScriptedProvider(ProviderUnavailable("down")), "m", fallbacks=(Endpoint(spare, "n"),)
         )
     )
     happened = await events_of(orchestrator)
@@ -263,7 +263,7 @@ async def test_no_other_endpoint_takes_over_once_text_was_shown(new: New) -> Non
     spare = ScriptedProvider("From the spare.")
     broken = ScriptedProvider([TextDelta("Hal"), ProviderUnavailable("down")])
     orchestrator = new(
-        provider_coordinator=ProviderCoordinator(broken, "m", fallback=Endpoint(spare, "n"))
+        provider_coordinator=ProviderCoordinator(broken, "m", fallbacks=(Endpoint(spare, "n"),))
     )
     with pytest.raises(ProviderUnavailable) as failure:
         await orchestrator.chat("hi")

@@ -178,10 +178,12 @@ def _provider(given: _Given) -> Any:
 
 def _connect(config: Mapping[str, Any], endpoint: str) -> Endpoint:
     """Return the endpoint that `provider:model` names. Raises `ConfigError`."""
+    from victor.providers.catalog import default_model
     from victor.providers.choose import create_provider, parse_endpoint
     from victor.providers.exchange import Patience
 
     name, model = parse_endpoint(endpoint)
+    model = model or default_model(name)
     provider = create_provider(
         name,
         model=model,
@@ -189,6 +191,11 @@ def _connect(config: Mapping[str, Any], endpoint: str) -> Endpoint:
         streaming=config["streaming"],
         small_model=config["small_model"],
     )
+    model = model or getattr(provider, "model", "")
+    if not model:
+        raise ConfigError(
+            f"The fallback {endpoint!r} names no model.", hint=f"Write it as {name}:MODEL."
+        )
     return Endpoint(provider, model)
 
 

@@ -156,7 +156,7 @@ class ModelStep:
             system=system,
             tools=tools,
             tool_choice=tool_choice,
-            max_tokens=self.limits.max_output_tokens,
+            max_tokens=self._output_limit(endpoint),
             temperature=self.limits.temperature,
             output_schema=turn.output.schema if turn.output else None,
         )
@@ -203,9 +203,15 @@ class ModelStep:
     def _model_info(self, endpoint: Endpoint) -> ModelInfo:
         """Return what is known of the endpoint's model, the settings first."""
         known = self._stages.provider.model_info
-        return self._guard.read(
-            "provider", "model_info", lambda: known(endpoint), _UNKNOWN, fits=_info
-        )
+        info = self._guard.read("provider", "model_info", lambda: known(endpoint), None, fits=_info)
+        return info or endpoint.provider.model_info(endpoint.model)
+
+    def _output_limit(self, endpoint: Endpoint) -> int | None:
+        """Return the limit that the settings put on a reply; None leaves it to the provider."""
+        if self.limits.max_output_tokens is not None:
+            return self.limits.max_output_tokens
+        told = self._model_info(endpoint).max_output
+        return told if told != endpoint.provider.model_info(endpoint.model).max_output else None
 
     def _cost(self, endpoint: Endpoint, reply: Reply) -> float | None:
         """Return the US dollars of a call, where its price is known."""
@@ -250,9 +256,6 @@ class _FirstPiece:
     def stop(self) -> None:
         """Listen no longer."""
         self._bus.unwatch(self._hear)
-
-
-_UNKNOWN = ModelInfo("", 128_000, 8_000, known=False)
 
 
 def _info(value: object) -> bool:

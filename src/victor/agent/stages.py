@@ -27,6 +27,7 @@ from victor.protocols import (
     Executed,
     IProvider,
     Mode,
+    ModelInfo,
     PromptContext,
     Record,
     SessionInfo,
@@ -65,6 +66,10 @@ class ProviderStage(Protocol):
 
     def fall_back(self, error: ProviderError) -> Endpoint | None:
         """Move to the next endpoint because of `error`, and return it; None if there is none."""
+        ...
+
+    def model_info(self, endpoint: Endpoint) -> ModelInfo:
+        """Return what is known of the endpoint's model, the settings first."""
         ...
 
     def succeeded(self) -> None:

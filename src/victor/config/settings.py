@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LIST = "docs/settings.md lists all settings."
 _SECRETS = frozenset({"api_key"})
 
-TABLES = frozenset({"permissions"})
+TABLES = frozenset({"models", "permissions"})
 """Settings that are tables; in the environment they are written as JSON."""
 
 
@@ -35,6 +35,20 @@ class Permissions(TypedDict, total=False):
     """Calls that a person is asked about."""
     deny: tuple[str, ...]
     """Calls that never run. They win over `ask`, which wins over `allow`."""
+
+
+class ModelFacts(TypedDict, total=False):
+    """What is known of a model. What is left out is taken from the catalogue."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # read by pydantic
+
+    context_window: Annotated[int, Field(ge=1_000)]
+    max_output: Annotated[int, Field(ge=1)]
+    input_price: Annotated[float, Field(ge=0)]
+    output_price: Annotated[float, Field(ge=0)]
+    cache_read_price: Annotated[float, Field(ge=0)]
+    cache_write_price: Annotated[float, Field(ge=0)]
+    abilities: tuple[Literal["tools", "images", "pdf", "thinking", "structured_output"], ...]
 
 
 def _lowered(value: object) -> object:
@@ -56,8 +70,15 @@ class Settings(BaseModel):
     model: str | None = None
     """The model's name, as the vendor spells it. None chooses the provider's default."""
 
-    fallback: str | None = Field(default=None, pattern=r"^[\w.-]+:.+$")
-    """The endpoint that takes over when the first one fails, as `provider:model`."""
+    fallbacks: tuple[Annotated[str, Field(pattern=r"^[\w.-]+(:.+)?$")], ...] = ()
+    """The endpoints that take over, in this order, when the first one cannot answer: each as
+    `provider:model`, or `provider` alone for its default model."""
+
+    models: dict[Annotated[str, Field(pattern=r"^[\w.-]+:.+$")], ModelFacts] = Field(
+        default_factory=dict
+    )
+    """What you know better of models, as a table by `provider:model`: `context_window`,
+    `max_output`, `abilities`, and prices in USD for a million tokens."""
 
     base_url: str | None = Field(default=None, pattern=r"^https?://")
     """Address of a server that speaks the provider's protocol, such as Ollama's or vLLM's."""

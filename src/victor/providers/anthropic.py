@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from victor.events import ReplyDelta
 from victor.messages import Request
@@ -13,11 +14,20 @@ from victor.protocols import ModelInfo
 from victor.providers.anthropic_wire import ReplyReader, beta_headers, encode_request
 from victor.providers.catalog import model_info
 from victor.providers.connection import ClientPerLoop
-from victor.providers.errors import CallSite, cut_off, is_loopback, missing_key
+from victor.providers.errors import (
+    CallSite,
+    against_protocol,
+    cut_off,
+    is_loopback,
+    missing_key,
+    silent,
+    translate,
+)
 from victor.providers.exchange import LAST_BYTES_SECONDS, PATIENCE, Exchange, Patience
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
+    from anthropic._types import RequestOptions
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 _DEFAULT_MAX_TOKENS = 32_000
@@ -29,7 +39,8 @@ class AnthropicProvider:
     The key is `api_key` or `ANTHROPIC_API_KEY`, looked for at the first call; a server on this
     machine (`base_url`) needs none. The SDK is imported at the first call. A `client` of the SDK's
     own (`AsyncAnthropic`, Bedrock, Vertex) is used as it is and left open; then it is that client
-    which limits the time for a connection. `streaming=False` is for servers that cannot stream.
+    which limits the time for a connection. `streaming=False` is for servers that cannot stream;
+    Bedrock, whose streams are in a form of its own, is always asked for whole answers.
 
     A failed call is not made again here: whoever calls decides that, by `RetryPolicy`.
 
@@ -58,6 +69,19 @@ class AnthropicProvider:
     def __repr__(self) -> str:
         return f"AnthropicProvider(base_url={self._base_url!r})"
 
+    @property
+    def address(self) -> str:
+        """Where the calls go."""
+        if self._client is not None:
+            return str(self._client.base_url)
+        return self._base_url or os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
+
+    @property
+    def account(self) -> int:
+        """Tells calls by one key from those by another; of use in this process alone."""
+        key = self._client.api_key if self._client else self._api_key
+        return hash(key or os.environ.get(KEY_VARIABLE))
+
     async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
         """Make one model call. Raises `ProviderError`."""
         client = self._client or await self._clients.get()
@@ -66,7 +90,7 @@ class AnthropicProvider:
         site = self._site(client, request.model)
         most = self.model_info(request.model).max_output
         body = encode_request(request, request.max_tokens or min(most, _DEFAULT_MAX_TOKENS))
-        body["stream"] = self._streaming
+        body["stream"] = streaming = self._streaming and not _streams_otherwise(client)
         reader = ReplyReader(site)
         # The answer stays plain JSON: the SDK's models would cost more than all else per chunk,
         # and its `create` warns about older models, which is fatal under `-W error`.
@@ -78,9 +102,7 @@ class AnthropicProvider:
             stream=True,
             stream_cls=anthropic.AsyncStream[object],
         )
-        exchange = Exchange(
-            site, self._patience, anthropic.AnthropicError, whole=not self._streaming
-        )
+        exchange = Exchange(site, self._patience, anthropic.AnthropicError, whole=not streaming)
         async with aclosing(exchange.events(sent)) as events:
             async for event in events:
                 for delta in reader.read(event):
@@ -90,6 +112,30 @@ class AnthropicProvider:
         if not reader.finished:
             raise cut_off(site)
         yield reader.result()
+
+    async def count_tokens(self, request: Request) -> int:
+        """Return the vendor's own count of what the request sends. Raises `ProviderError`."""
+        client = self._client or await self._clients.get()
+        import anthropic
+        import httpx2
+
+        site = self._site(client, request.model)
+        body = encode_request(request, 1)
+        counted = {key: part for key, part in body.items() if key not in ("max_tokens", "stream")}
+        options: RequestOptions = {"headers": beta_headers(request.model), "max_retries": 0}
+        try:
+            async with asyncio.timeout(self._patience.whole):
+                answer: Any = await client.post(
+                    "/v1/messages/count_tokens", body=counted, options=options, cast_to=object
+                )
+        except TimeoutError:
+            raise silent(site, self._patience.whole) from None
+        except (httpx2.HTTPError, ValueError, OSError, anthropic.AnthropicError) as error:
+            raise translate(error, site) from None
+        tokens = answer.get("input_tokens") if isinstance(answer, dict) else None
+        if not isinstance(tokens, int):
+            raise against_protocol("a count of tokens without a number", site)
+        return tokens
 
     def model_info(self, model: str) -> ModelInfo:
         """Return what is known of `model`, without the network."""
@@ -121,5 +167,12 @@ class AnthropicProvider:
             model=model,
             address=str(client.base_url).rstrip("/"),
             key_variable=KEY_VARIABLE,
-            secret=client.api_key or "",
+            secret=getattr(client, "api_key", None) or "",
         )
+
+
+def _streams_otherwise(client: AsyncAnthropic) -> bool:
+    """Return whether the client's streams are no server-sent events."""
+    import anthropic
+
+    return isinstance(client, anthropic.AsyncAnthropicBedrock)

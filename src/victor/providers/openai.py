@@ -82,6 +82,19 @@ class OpenAIProvider:
         """The preset's name."""
         return self._preset.name
 
+    @property
+    def address(self) -> str:
+        """Where the calls go."""
+        if self._client is not None:
+            return str(self._client.base_url)
+        return self._preset.address(os.environ) or "https://api.openai.com/v1"
+
+    @property
+    def account(self) -> int:
+        """Tells calls by one key from those by another; of use in this process alone."""
+        key = self._client.api_key if self._client else self._api_key
+        return hash(key or os.environ.get(self._preset.key_variable or ""))
+
     async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
         """Make one model call. Raises `ProviderError`."""
         client = self._client or await self._clients.get()

@@ -56,7 +56,7 @@ def test_a_name_like_nothing_gets_no_suggestion() -> None:
         ("mode", "edit", "is 'edit', but should be 'build', 'plan' or 'explore'"),
         ("mode", 7, "is 7, but should be 'build', 'plan' or 'explore'"),
         ("base_url", "localhost", "should start with http:// or https://"),
-        ("fallback", "gpt", "should be written as provider:model"),
+        ("fallbacks", ["gpt 5"], "should be written as provider:model"),
         ("enable_metrics", "perhaps", "should be a valid boolean"),
         ("permissions", {"alow": []}, "no setting 'permissions.alow'"),
         ("instructions", ["x" * 500], "should be a valid string"),

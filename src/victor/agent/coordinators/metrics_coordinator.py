@@ -184,7 +184,7 @@ class MetricsCoordinator:
         if event.first_token_seconds is not None:
             self._first_token.add(event.first_token_seconds)
         self._usage += event.reply.usage
-        dollars = self._price(event.reply)
+        dollars = self._price(event.reply) if event.cost is None else event.cost
         if dollars is None:
             self._counts["unpriced_calls"] += 1
         else:
