@@ -1,6 +1,6 @@
-"""agno: its history passed from run to run, which is the fastest of its ways.
+"""agno: its history passed from run to run.
 
-With its session store in memory every run keeps a copy of all messages before it.
+Of the two ways tried the faster one: with its session store in memory, 500 turns take minutes.
 """
 
 from __future__ import annotations
