@@ -178,7 +178,7 @@ class ResponseReader:
         """Yield the deltas that the event carries."""
         if not isinstance(event, dict):
             raise against_protocol("an event is no JSON object", self._site)
-        kind = event.get("type")
+        kind = event.get("type") or event.get("object")
         match kind:
             case (
                 "response.output_text.delta"
@@ -195,7 +195,7 @@ class ResponseReader:
                 yield from self._item_starts(event)
             case "response.output_item.done":
                 yield from self._item_ends(event.get("output_index"), self._item(event))
-            case "response.completed" | "response.incomplete":
+            case "response.completed" | "response.incomplete" | "response":
                 yield from self._finish(event)
             case "response.failed" | "error":
                 raise self._failure(event)
@@ -283,7 +283,8 @@ class ResponseReader:
         yield from self._finish({"response": response})
 
     def _finish(self, event: Mapping[str, Any]) -> Iterator[ReplyDelta]:
-        response = event.get("response")
+        # An answer that was not streamed is the response itself.
+        response = event if event.get("object") == "response" else event.get("response")
         if not isinstance(response, dict):
             raise against_protocol("the last event carries no response", self._site)
         self._end = response
