@@ -4,7 +4,6 @@ import asyncio
 import json
 
 import pytest
-from benchmarks import __main__ as command
 from benchmarks.ledger import PROMISED_SHARE, Clock, Ledger, ledger
 from benchmarks.long_session import long_session
 from benchmarks.measure import OF_ALL, OF_VICTOR
@@ -16,6 +15,7 @@ from benchmarks.script import PROMPT, Figures, Script
 from benchmarks.subjects import load, present
 from benchmarks.turns import MEASURES, QUICK
 
+from benchmarks import __main__ as command
 from victor.agent.coordinator_access import COORDINATORS
 
 pytestmark = pytest.mark.anyio
