@@ -141,6 +141,10 @@ def _encode_messages(messages: tuple[Message, ...]) -> list[Json]:
             encoded[-1]["content"] += blocks
         else:
             encoded.append({"role": role, "content": blocks})
+    if encoded and encoded[-1]["role"] == "assistant" and "text" in encoded[-1]["content"][-1]:
+        # A reply that the vendor is to go on with may not end with a space.
+        last = encoded[-1]["content"][-1]
+        last["text"] = last["text"].rstrip()
     return encoded
 
 
