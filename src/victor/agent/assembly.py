@@ -295,9 +295,9 @@ def _metrics(given: _Given) -> Any:
 
 def _cost(provider: str, model: str, usage: Usage) -> float | None:
     """Return the US dollars of a call, where its price is known."""
-    from victor.providers.catalog import cost, model_info
+    from victor.providers.catalog import model_info
 
-    return cost(usage, model_info(provider, model))
+    return model_info(provider, model).cost(usage)
 
 
 def _analytics(given: _Given) -> Any:

@@ -79,7 +79,8 @@ class AnthropicProvider:
     @property
     def account(self) -> int:
         """Tells calls by one key from those by another; of use in this process alone."""
-        key = self._client.api_key if self._client else self._api_key
+        # Clients of Bedrock and Vertex have no key of the vendor.
+        key = getattr(self._client, "api_key", None) if self._client else self._api_key
         return hash(key or os.environ.get(KEY_VARIABLE))
 
     async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:

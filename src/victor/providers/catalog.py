@@ -1,9 +1,8 @@
 """What is known of models without the network: windows, limits, list prices, the defaults.
 
-Prices are the vendors' list prices for standard calls in USD for a million tokens, of the tier for
-prompts of ordinary length: some vendors charge more for very long ones (Claude Haiku 5.5 beyond
-100,000 tokens, GPT-5.6 and later beyond 272,000), which is not told apart here. A model that is not
-listed gets a cautious window, no price, and `known=False`.
+Prices are the vendors' list prices for standard calls in USD for a million tokens. A model that is
+not listed gets a cautious window, no price, and `known=False`; on a server of the user's own it
+costs nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TypeAlias
 
-from victor.messages import Usage
-from victor.protocols import Ability, ModelInfo
+from victor.protocols import Ability, LongPromptPrices, ModelInfo
 
 UNKNOWN_WINDOW = 128_000
 """Of an unknown model at a vendor's: the smallest window that models of the last years have."""
@@ -55,11 +53,11 @@ _OPENAI: dict[str, _Row] = {
     "gpt-6-luna": (_GPT_WINDOW, 128_000, 0.10, 0.50, 0.01, 0.125),
     "gpt-6.2-astra": (_GPT_WINDOW, 128_000, 8.0, 40.0, None, None),
     "gpt-6.2-sol": (_GPT_WINDOW, 128_000, 2.0, 10.0, None, None),
-    "gpt-6.1-sol": (_GPT_WINDOW, 128_000, 2.0, 10.0, 0.10, None),
-    "gpt-6-astra": (_GPT_WINDOW, 128_000, 10.0, 50.0, 1.0, None),
-    "gpt-5.6-sol": (_GPT_WINDOW, 128_000, 4.0, 20.0, None, None),
-    "gpt-5.6-terra": (_GPT_WINDOW, 128_000, 2.0, 12.0, 0.20, None),
-    "gpt-5.6-luna": (_GPT_WINDOW, 128_000, 0.20, 1.20, 0.02, None),
+    "gpt-6.1-sol": (_GPT_WINDOW, 128_000, 2.0, 10.0, 0.10, 2.50),
+    "gpt-6-astra": (_GPT_WINDOW, 128_000, 10.0, 50.0, 1.0, 12.50),
+    "gpt-5.6-sol": (_GPT_WINDOW, 128_000, 4.0, 20.0, 0.40, 5.0),
+    "gpt-5.6-terra": (_GPT_WINDOW, 128_000, 2.0, 12.0, 0.20, 2.50),
+    "gpt-5.6-luna": (_GPT_WINDOW, 128_000, 0.20, 1.20, 0.02, 0.25),
     "gpt-5": (400_000, 128_000, 1.25, 10.0, 0.125, None),
     "gpt-5-mini": (400_000, 128_000, 0.25, 2.0, 0.025, None),
     "gpt-4.1": (1_047_576, 32_768, 2.0, 8.0, 0.50, None),
@@ -68,15 +66,15 @@ _OPENAI: dict[str, _Row] = {
     "gpt-4o-mini": (128_000, 16_384, 0.15, 0.60, 0.075, None),
 }
 _DEEPSEEK: dict[str, _Row] = {
-    "deepseek-v4-flash": (_MILLION, 384_000, 0.14, 0.28, 0.0028, None),
-    "deepseek-v4-pro": (_MILLION, 384_000, 0.435, 0.87, 0.003625, None),
+    "deepseek-v4-flash": (_MILLION, 384_000, 0.15, 0.60, 0.003, None),
+    "deepseek-v4-pro": (_MILLION, 384_000, 0.66, 1.98, 0.022, None),
 }
 _GOOGLE: dict[str, _Row] = {
     "gemini-3.8-flash": (_MILLION, 65_536, 0.75, 3.75, 0.075, None),
     "gemini-3.5-flash": (1_048_576, 65_536, 1.50, 9.0, 0.15, None),
     "gemini-3.1-pro-preview": (1_048_576, 65_536, 2.0, 12.0, 0.20, None),
 }
-_XAI: dict[str, _Row] = {"grok-4.5": (500_000, 64_000, 2.0, 6.0, 0.50, None)}
+_XAI: dict[str, _Row] = {"grok-4.5": (500_000, 64_000, 2.0, 6.0, 0.30, None)}
 
 _VENDORS = {
     "anthropic": _ANTHROPIC,
@@ -86,6 +84,24 @@ _VENDORS = {
     "xai": _XAI,
 }
 _SAME_MODELS = {"azure": "openai"}
+
+_LONG_PROMPTS = (
+    (re.compile(r"claude-haiku-5-5$"), 100_000, 5.0, 5.0),
+    (re.compile(r"gpt-(5\.6|6)"), 272_000, 2.0, 1.5),
+    (re.compile(r"grok-4\.5$"), 199_999, 2.0, 2.0),
+    (re.compile(r"gemini-3\.1-pro"), 200_000, 2.0, 1.5),
+)
+"""Models that charge every token of a call more when its prompt is longer than so many tokens: by
+which factor those that are sent, cached or not, and by which those that are generated."""
+
+_SEES = (Ability.TOOLS, Ability.IMAGES, Ability.PDF)
+_ABILITIES = (
+    (re.compile(r"claude-|gemini-|gpt-[5-9]"), frozenset({*_SEES, Ability.THINKING})),
+    (re.compile(r"gpt-4"), frozenset(_SEES)),
+    (re.compile(r"grok-"), frozenset({Ability.TOOLS, Ability.IMAGES, Ability.THINKING})),
+    (re.compile(r"deepseek-v4"), frozenset({Ability.TOOLS, Ability.THINKING})),
+)
+"""What the listed models can do, by the first that their name begins with."""
 
 _HELD = {
     "anthropic": re.compile(r"claude-[a-z]+-(4-[5-9]|[5-9])"),
@@ -118,7 +134,7 @@ def model_info(provider: str, model: str) -> ModelInfo:
     if row is not None:
         info = _info(model, row)
     elif provider in _LOCAL:
-        info = ModelInfo(model, LOCAL_WINDOW, LOCAL_OUTPUT, known=False)
+        info = ModelInfo(model, LOCAL_WINDOW, LOCAL_OUTPUT, 0.0, 0.0, known=False)
     else:
         info = ModelInfo(model, UNKNOWN_WINDOW, UNKNOWN_OUTPUT, known=False)
     return replace(info, abilities=info.abilities | _held_to_forms(provider, model))
@@ -138,22 +154,6 @@ def default_model(provider: str) -> str:
     return _DEFAULTS.get(provider, "")
 
 
-def cost(usage: Usage, info: ModelInfo) -> float | None:
-    """Return what the tokens cost in USD by list price; None where a price is unknown."""
-    if info.input_price is None or info.output_price is None:
-        return None
-    read_price = info.input_price if info.cache_read_price is None else info.cache_read_price
-    write_price = info.input_price if info.cache_write_price is None else info.cache_write_price
-    plain = usage.input - usage.cache_read - usage.cache_write
-    total = (
-        plain * info.input_price
-        + usage.cache_read * read_price
-        + usage.cache_write * write_price
-        + usage.output * info.output_price
-    )
-    return total / _MILLION
-
-
 def _held_to_forms(provider: str, model: str) -> frozenset[Ability]:
     """Return whether the vendor holds the model's answer to a JSON schema."""
     if provider in _HELD_ALONE:
@@ -163,11 +163,17 @@ def _held_to_forms(provider: str, model: str) -> frozenset[Ability]:
 
 
 def _info(model: str, row: _Row) -> ModelInfo:
-    window, output, *prices = row
-    return replace(
-        ModelInfo(model, window, output),
-        input_price=prices[0],
-        output_price=prices[1],
-        cache_read_price=prices[2],
-        cache_write_price=prices[3],
-    )
+    window, output, sent, generated, read, written = row
+    able = next((able for name, able in _ABILITIES if name.match(model)), None)
+    info = ModelInfo(model, window, output, sent, generated, read, written)
+    for name, above, dearer_in, dearer_out in _LONG_PROMPTS:
+        if name.match(model):
+            long = LongPromptPrices(
+                above,
+                sent * dearer_in,
+                generated * dearer_out,
+                None if read is None else read * dearer_in,
+                None if written is None else written * dearer_in,
+            )
+            info = replace(info, long_prompt=long)
+    return info if able is None else replace(info, abilities=able)
