@@ -18,6 +18,7 @@ from victor.providers.anthropic import AnthropicProvider
 from victor.providers.openai import OpenAIProvider
 from victor.providers.output_schema import strict_schema
 from victor.testing.loopback import AnthropicLoopback, LoopbackReply, OpenAILoopback
+from victor.testing.loopback_responses import ResponsesLoopback
 
 pytestmark = pytest.mark.anyio
 
@@ -93,6 +94,16 @@ async def test_chat_completions_are_sent_the_form_as_response_format(tmp_path: P
     assert server.requests[0]["response_format"] == {
         "type": "json_schema",
         "json_schema": {"name": "answer", "schema": FORM, "strict": True},
+    }
+
+
+async def test_the_responses_api_is_sent_the_form_as_text_format(tmp_path: Path) -> None:
+    async with ResponsesLoopback([PLAN.model_dump_json()]) as server:
+        provider = OpenAIProvider("k", base_url=server.url, api="responses")
+        response = await ask(provider, "gpt-6.1-terra", tmp_path)
+    assert response.output == PLAN
+    assert server.requests[0]["text"] == {
+        "format": {"type": "json_schema", "name": "answer", "schema": FORM, "strict": True}
     }
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from victor.errors import ModelMissing
 from victor.events import ReplyDelta
 from victor.messages import Request
-from victor.protocols import ModelInfo
+from victor.protocols import Ability, ModelInfo
 from victor.providers.local_runtime import (
     LocalCompletion,
     available_memory,
@@ -96,7 +96,10 @@ class LocalProvider:
 
     def model_info(self, model: str) -> ModelInfo:
         """Return the window that the model is loaded with; running it costs nothing."""
-        return ModelInfo(model, self._context_window, self._context_window // 3, 0.0, 0.0)
+        abilities = frozenset({Ability.TOOLS, Ability.STRUCTURED_OUTPUT})
+        return ModelInfo(
+            model, self._context_window, self._context_window // 3, 0.0, 0.0, abilities=abilities
+        )
 
     async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
         """Make one model call, loading the model first. Raises `ProviderError`."""

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from victor.errors import ContextExceeded
 from victor.events import ReplyDelta, ReplyFinished, TextDelta
 from victor.messages import Request, Role, StopReason, ToolChoice, ToolSpec
-from victor.protocols import ModelInfo
+from victor.protocols import Ability, ModelInfo
 from victor.providers.small_model_exchange import Exchange
 from victor.providers.small_model_port import (
     Completed,
@@ -65,7 +65,10 @@ class SmallModel:
 
     def model_info(self, model: str) -> ModelInfo:
         """Return the window that the server was started with; running it costs nothing."""
-        return ModelInfo(model, self._context_window, self._max_output, 0.0, 0.0)
+        abilities = frozenset({Ability.TOOLS, Ability.STRUCTURED_OUTPUT})
+        return ModelInfo(
+            model, self._context_window, self._max_output, 0.0, 0.0, abilities=abilities
+        )
 
     async def aclose(self) -> None:
         """Release the server. Safe to call twice."""
@@ -81,6 +84,8 @@ class SmallModel:
             if not tools or request.tool_choice is ToolChoice.NONE
             else self._held(request, turn, tools, generation)
         )
+        if tools and request.tool_choice is not ToolChoice.NONE and request.output_schema:
+            answering = self._said_in_form(request, answering, generation)
         async with aclosing(answering):
             async for delta in answering:
                 yield delta
@@ -88,12 +93,42 @@ class SmallModel:
     async def _prose(
         self, request: Request, generation: Generation
     ) -> AsyncGenerator[ReplyDelta, None]:
-        """Answer in words: for requests without tools, such as summaries."""
-        messages = _plain_messages(request)
+        """Answer in words, or in the form asked for: for requests without tools."""
+        pieces = self._pieces(request, _plain_messages(request), generation)
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield TextDelta(piece)
+        reason = StopReason.MAX_TOKENS if generation.cut else StopReason.END
+        yield ReplyFinished(reason, generation.usage, request.model)
+
+    def _pieces(
+        self, request: Request, messages: list[ChatMessage], generation: Generation
+    ) -> AsyncGenerator[str, None]:
         self._require_room(request, messages)
-        pieces = generation.pieces(
-            messages, request.max_tokens or self._max_output, request.temperature or 0.0
-        )
+        limit = request.max_tokens or self._max_output
+        warmth = request.temperature or 0.0
+        return generation.pieces(messages, limit, warmth, request.output_schema)
+
+    async def _said_in_form(
+        self,
+        request: Request,
+        answering: AsyncGenerator[ReplyDelta, None],
+        generation: Generation,
+    ) -> AsyncGenerator[ReplyDelta, None]:
+        """Let a call pass; what the model would reply in words, it says in the form asked for."""
+        words: list[str] = []
+        async with aclosing(answering):
+            async for delta in answering:
+                if isinstance(delta, TextDelta):
+                    words.append(delta.content)
+                elif not (words and isinstance(delta, ReplyFinished)):
+                    yield delta
+        if not words:
+            return
+        messages = _plain_messages(request)
+        messages.append({"role": "assistant", "content": "".join(words)})
+        messages.append({"role": "user", "content": "Give that answer as JSON."})
+        pieces = self._pieces(request, messages, generation)
         async with aclosing(pieces):
             async for piece in pieces:
                 yield TextDelta(piece)
