@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -25,6 +26,8 @@ class Allow:
     """The call may run."""
 
     reason: str
+    hidden: tuple[re.Pattern[str], ...] = ()
+    """Names of files, as `Access.paths` has them, that must not be shown by it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +37,13 @@ class ToolEnvironment:
     output_limit: int = 40_000
     """Characters that the model is shown of the result; a tool that can page keeps below."""
     progress: Callable[[str], None] = field(default=lambda _: None)
-    """Tells a person what is going on, one line at a time."""
+    """Tells a person what is going on, one line at a time; from the thread of the event loop."""
+    hidden: tuple[re.Pattern[str], ...] = ()
+    """Names of files that rules keep from being read, as `Allow.hidden`."""
+
+    def hides(self, name: str) -> bool:
+        """Return whether the file may not be shown; `name` is as in `Access.paths`."""
+        return any(pattern.fullmatch(name) for pattern in self.hidden)
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,10 +212,14 @@ class List:
         return reached(self.workspace, arguments.get("path") or ".")
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
-        """Return the names, folders first, without what `.gitignore` names. Raises `ToolError`."""
-        return ToolOutput(await in_thread(self._list, arguments.get("path") or "."))
+        """Return the names, folders first, without what `.gitignore` names or rules hide.
 
-    def _list(self, path: str) -> str:
+        Raises `ToolError`.
+        """
+        path = arguments.get("path") or "."
+        return ToolOutput(await in_thread(self._list, path, environment))
+
+    def _list(self, path: str, environment: ToolEnvironment) -> str:
         folder = self.workspace.folder(path)
         name = self.workspace.name(folder)
         rules = self.workspace.ignore_rules(folder)
@@ -228,6 +232,8 @@ class List:
                     is_folder = entry.is_dir()
                     if entry.name == ".git" or rules.ignore(entry.name, is_folder=is_folder):
                         ignored += entry.name != ".git"
+                    elif environment.hides(self.workspace.name(folder / entry.name)):
+                        continue
                     elif is_folder:
                         folders.append(f"{entry.name}/")
                     else:

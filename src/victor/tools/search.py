@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from victor.errors import ToolError
 from victor.messages import Effect, JsonObject, ToolSpec
@@ -25,6 +25,9 @@ FOUND_LINES = 200
 LINE_CHARACTERS = 300
 SEARCHED_BYTES = 10_000_000
 """Larger files are not searched."""
+
+Wanted: TypeAlias = Callable[[Path], bool]
+"""Says whether lines of a file may be shown, and were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +63,29 @@ class Glob:
         return reached(self.workspace, arguments.get("path") or ".")
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
-        """Return the names, without what `.gitignore` names. Raises `ToolError`."""
+        """Return the names, without what `.gitignore` names or rules hide. Raises `ToolError`."""
         pattern = arguments["pattern"]
         folder = self.workspace.folder(arguments.get("path") or ".")
         expression = compile_pattern(pattern)
-        text = await in_thread_until(Stop(), self._glob, folder, expression, pattern)
-        return ToolOutput(text)
+        names = await in_thread_until(Stop(), self._glob, folder, expression, environment)
+        return ToolOutput("\n".join(names) or f"No file matches {pattern!r}.")
 
-    def _glob(self, stop: Stop, folder: Path, expression: re.Pattern[str], pattern: str) -> str:
+    def _glob(
+        self, stop: Stop, folder: Path, expression: re.Pattern[str], environment: ToolEnvironment
+    ) -> list[str]:
         names: list[str] = []
         for file in self.workspace.files(folder):
             stop.check()
             if not expression.fullmatch(file.relative_to(folder).as_posix()):
                 continue
+            name = self.workspace.name(file)
+            if environment.hides(name):
+                continue
             if len(names) == FOUND_FILES:
                 names.append(f"[More than {FOUND_FILES} files match; narrow the pattern.]")
                 break
-            names.append(self.workspace.name(file))
-        return "\n".join(names) or f"No file matches {pattern!r}."
+            names.append(name)
+        return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +124,21 @@ class Grep:
         return reached(self.workspace, arguments.get("path") or ".")
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
-        """Return the lines by path, without what `.gitignore` names. Raises `ToolError`."""
+        """Return the lines by path, without what `.gitignore` names or rules hide.
+
+        Raises `ToolError`.
+        """
         start = self.workspace.existing(arguments.get("path") or ".")
         expression = _expression(arguments)
-        files = compile_pattern(arguments["glob"]) if arguments.get("glob") else None
+        named = compile_pattern(arguments["glob"]) if arguments.get("glob") else None
+
+        def wanted(file: Path) -> bool:
+            if named is not None and not named.fullmatch(_relative(file, start)):
+                return False
+            return not environment.hides(self.workspace.name(file))
+
         stop = Stop()
-        found = await in_thread_until(stop, self._search, start, expression, files)
+        found = await in_thread_until(stop, self._search, start, expression, wanted)
         return ToolOutput(self._told(found, arguments["pattern"]))
 
     def _search(
@@ -129,7 +146,7 @@ class Grep:
         stop: Stop,
         start: Path,
         expression: re.Pattern[str],
-        files: re.Pattern[str] | None,
+        wanted: Wanted,
     ) -> list[Match]:
         rg = self.ripgrep
         if (
@@ -138,35 +155,30 @@ class Grep:
             and rg.agrees_on_ignoring(start, self.workspace.root)
         ):
             try:
-                return self._capped(
-                    stop, rg.search(expression, start, SEARCHED_BYTES, stop), start, files
-                )
+                found = rg.search(expression, start, SEARCHED_BYTES, stop)
+                return self._capped(stop, found, wanted)
             except SearchFailed:
                 pass  # What it does not understand, the search in Python does.
-        return self._capped(stop, self._matches(start, expression, files), start, files)
+        return self._capped(stop, self._matches(start, expression, wanted), wanted)
 
     def _capped(
-        self,
-        stop: Stop,
-        matches: Generator[Match, None, None],
-        start: Path,
-        files: re.Pattern[str] | None,
+        self, stop: Stop, matches: Generator[Match, None, None], wanted: Wanted
     ) -> list[Match]:
         kept: list[Match] = []
         with contextlib.closing(matches):
             for match in matches:
                 stop.check()
-                if files is None or files.fullmatch(_relative(match.path, start)):
+                if wanted(match.path):
                     kept.append(match)
                 if len(kept) > FOUND_LINES:
                     break
         return kept
 
     def _matches(
-        self, start: Path, expression: re.Pattern[str], files: re.Pattern[str] | None
+        self, start: Path, expression: re.Pattern[str], wanted: Wanted
     ) -> Generator[Match, None, None]:
         for file in self.workspace.files(start):
-            if files is not None and not files.fullmatch(_relative(file, start)):
+            if not wanted(file):
                 continue
             for number, line in enumerate(_lines(file), 1):
                 if expression.search(line):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from victor.errors import ToolError, WorkspaceError
-from victor.protocols import ToolEnvironment, ToolOutput
+from victor.protocols import ITool, ToolEnvironment, ToolOutput
 from victor.tools.patterns import compile_pattern
 from victor.tools.ripgrep import Ripgrep
 from victor.tools.search import Grep
@@ -275,3 +275,29 @@ def test_work_that_is_told_to_stop_stops_at_its_next_look() -> None:
     with pytest.raises(Stopped):
         stop.check()
     assert calls == ["before", "after"]
+
+
+HIDDEN = (re.compile(r"\.hidden/.*"), re.compile(r"src/c\.txt"))
+
+
+@pytest.mark.parametrize("path", [".", "src", "src/c.txt"])
+async def test_grep_shows_no_line_of_a_file_that_rules_keep_from_being_read(
+    project: Path, path: str
+) -> None:
+    environment = ToolEnvironment(project, hidden=HIDDEN)
+    for found in await _both(project, environment, {"pattern": "hello", "path": path}):
+        assert "world" not in found
+        assert "hidden" not in found
+        assert path.endswith(".txt") or "src/keep.log:1:hello log" in found
+
+
+async def test_glob_and_list_leave_out_what_rules_keep_from_being_read(
+    project: Path, tools: dict[str, ITool]
+) -> None:
+    environment = ToolEnvironment(project, hidden=HIDDEN)
+    globbed = await tools["glob"].run({"pattern": "**"}, environment)
+    assert "a.py" in globbed.content.splitlines()
+    assert not {".hidden/h.py", "src/c.txt"} & set(globbed.content.splitlines())
+    listed = await tools["list"].run({"path": "src"}, environment)
+    assert "b.py" in listed.content.splitlines()
+    assert "c.txt" not in listed.content.splitlines()

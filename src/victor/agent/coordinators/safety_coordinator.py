@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from victor.errors import ConfigError
 from victor.messages import Effect, ToolCall
@@ -27,6 +27,8 @@ from victor.protocols import (
     Mode,
     Verdict,
 )
+
+_V = TypeVar("_V", bound=Verdict)
 
 Analyze: TypeAlias = Callable[[str], CommandFacts]
 """Says what a shell command is, without running it."""
@@ -55,6 +57,10 @@ class _Rule:
     pattern: str = ""
     protected: bool = False
     """Whether it names a protected folder, and so was written with that in mind."""
+
+    def names(self, *tools: str) -> bool:
+        """Return whether it is about one of these tools."""
+        return any(self.tool.fullmatch(tool) for tool in tools)
 
     def touches(self, review: CallReview, facts: CommandFacts | None) -> bool:
         """Return whether the call is, or may be, or contains what the rule names."""
@@ -126,12 +132,18 @@ class SafetyCoordinator:
         self._granted.clear()
 
     async def review(self, reviews: tuple[CallReview, ...], mode: Mode) -> tuple[Verdict, ...]:
-        """Return one verdict for each call, in order."""
+        """Return one verdict for each call, in order.
+
+        What a rule keeps from being read is hidden from calls that may run, such as a search.
+        """
         self._asked = {}
-        return tuple(self._verdict(review, mode) for review in reviews)
+        return tuple(self._hiding(review.call, self._verdict(review, mode)) for review in reviews)
 
     async def ask(self, call: ToolCall, verdict: Ask) -> Allow | Deny:
         """Let a person decide; without one, or when asking fails, deny."""
+        return self._hiding(call, await self._answer(call, verdict))
+
+    async def _answer(self, call: ToolCall, verdict: Ask) -> Allow | Deny:
         if self._approver is None:
             return self._unasked(verdict)
         try:
@@ -190,10 +202,23 @@ class SafetyCoordinator:
             return Allow("a command that only reads")
         return self._ask(review, "it runs a command" if facts is not None else "it changes things")
 
+    def _hiding(self, call: ToolCall, verdict: _V) -> _V | Allow:
+        if not isinstance(verdict, Allow):
+            return verdict
+        hidden = self._hidden(call.name)
+        return Allow(verdict.reason, hidden) if hidden else verdict
+
+    def _hidden(self, tool: str) -> tuple[re.Pattern[str], ...]:
+        """Return the files that are denied to `tool` or to `read`, or asked about before `read`."""
+        found = [rule.path for rule in self._rules["deny"] if rule.names(tool, "read")]
+        if tool != "read":
+            found += [rule.path for rule in self._rules["ask"] if rule.names("read")]
+        return tuple(path for path in found if path is not None)
+
     def _limits_reading(self) -> bool:
         """Return whether a rule keeps files from being read, which a command would get around."""
         limits = (*self._rules["deny"], *self._rules["ask"])
-        return any(rule.tool.fullmatch("read") or rule.tool.fullmatch("grep") for rule in limits)
+        return any(rule.names("read", "grep") for rule in limits)
 
     def _ask(self, review: CallReview, reason: str) -> Verdict:
         if self._approve == "always" and not _protected(review):

@@ -52,6 +52,8 @@ class _Planned:
     call: ToolCall
     tool: ITool
     arguments: JsonObject
+    hidden: tuple[re.Pattern[str], ...]
+    """Files that must not be shown by it."""
 
 
 class ToolCoordinator:
@@ -174,7 +176,7 @@ class ToolCoordinator:
         if not isinstance(verdict, Allow):
             return _refusal(call, f"not allowed: {verdict.reason}")
         try:
-            return _Planned(call, tool, self._fit(tool.spec, call.arguments))
+            return _Planned(call, tool, self._fit(tool.spec, call.arguments), verdict.hidden)
         except ToolError as error:
             return _refusal(call, f"{error} Nothing ran.")
 
@@ -285,6 +287,8 @@ def _batches(planned: list[_Planned]) -> Iterator[list[_Planned]]:
 
 async def _attempts(plan: _Planned, environment: ToolEnvironment) -> ToolOutput:
     """Run the tool, once more where that is safe and may help. Never raises but to be cancelled."""
+    if plan.hidden:
+        environment = replace(environment, hidden=plan.hidden)
     try:
         try:
             output = await plan.tool.run(plan.arguments, environment)

@@ -218,7 +218,9 @@ async def test_deny_wins_over_ask_and_ask_over_allow() -> None:
     asked = await verdict(safety, writes("src/y"))
     assert isinstance(asked, Ask)
     assert asked.reason == "rule ask write(src/**)"
-    assert await verdict(safety, writes("y")) == Allow("rule allow write")
+    allowed = await verdict(safety, writes("y"))
+    assert isinstance(allowed, Allow)
+    assert allowed.reason == "rule allow write"
 
 
 async def test_a_rule_that_limits_reading_is_not_got_around_by_a_command() -> None:
@@ -387,3 +389,43 @@ async def test_a_long_question_shows_both_ends() -> None:
     assert "characters not shown" in asked.question
     assert "rm -rf ." in asked.question
     assert len(asked.question) < QUESTION_CHARACTERS + 100
+
+
+def hidden(decided: Verdict, name: str) -> bool:
+    assert isinstance(decided, Allow)
+    return any(pattern.fullmatch(name) for pattern in decided.hidden)
+
+
+@pytest.mark.parametrize(
+    ("permissions", "name", "concealed"),
+    [
+        ({"deny": ("read(.env)",)}, ".env", True),
+        ({"deny": ("grep(.env)",)}, ".env", True),
+        ({"deny": ("*(secrets/**)",)}, "secrets/a/key", True),
+        ({"ask": ("read(.env)",)}, ".env", True),
+        ({"deny": ("read(.env)",)}, "src/.env", False),
+        ({"deny": ("write(.env)",)}, ".env", False),
+        ({"allow": ("read(.env)",)}, ".env", False),
+    ],
+)
+async def test_a_search_is_told_what_rules_keep_from_being_read(
+    permissions: dict[str, tuple[str, ...]], name: str, *, concealed: bool
+) -> None:
+    decided = await verdict(rules(**permissions), reads(".", "grep"))
+    assert hidden(decided, name) is concealed
+
+
+async def test_a_search_that_a_person_allowed_still_shows_nothing_that_is_denied() -> None:
+    person = Person(True)
+    safety = SafetyCoordinator({"ask": ("grep",), "deny": ("read(.env)",)}, person)
+    review = reads(".", "grep")
+    asked = await verdict(safety, review)
+    assert isinstance(asked, Ask)
+    assert hidden(await safety.ask(review.call, asked), ".env")
+
+
+async def test_a_file_that_is_asked_about_may_be_read_once_it_was_allowed() -> None:
+    safety = SafetyCoordinator({"ask": ("read(.env)",)}, Person(True))
+    asked = await verdict(safety, reads(".env"))
+    assert isinstance(asked, Ask)
+    assert not hidden(await safety.ask(reads(".env").call, asked), ".env")
