@@ -372,6 +372,12 @@ async def test_a_failure_within_the_stream_is_as_its_http_equivalent(
         assert "It failed" in str(failure)
 
 
+async def test_a_whole_reply_that_failed_is_no_answer() -> None:
+    body = b'{"object": "response", "status": "failed", "error": null}'
+    async with ResponsesLoopback([body]) as server:
+        assert type(await failure_of(provider_of(server).stream(HELLO))) is ProviderUnavailable
+
+
 @pytest.mark.parametrize(
     "body",
     [
