@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from victor.protocols import Ability, LongPromptPrices, ModelInfo
+from victor.providers.price_list import listed
 
 UNKNOWN_WINDOW = 128_000
 """Of an unknown model at a vendor's: the smallest window that models of the last years have."""
@@ -137,6 +138,7 @@ def model_info(provider: str, model: str) -> ModelInfo:
         info = ModelInfo(model, LOCAL_WINDOW, LOCAL_OUTPUT, 0.0, 0.0, known=False)
     else:
         info = ModelInfo(model, UNKNOWN_WINDOW, UNKNOWN_OUTPUT, known=False)
+        info = listed(provider, model, info) or info
     return replace(info, abilities=info.abilities | _held_to_forms(provider, model))
 
 
