@@ -199,8 +199,6 @@ class ResponseReader:
                 yield from self._finish(event)
             case "response.failed" | "error":
                 raise self._failure(event)
-            case None if event.get("object") == "response":
-                yield from self._whole(event)
             case _:
                 # Hosted tools and later additions have events of their own.
                 return
@@ -276,17 +274,13 @@ class ResponseReader:
                     self._refused = True
                     yield TextDelta(text)
 
-    def _whole(self, response: Mapping[str, Any]) -> Iterator[ReplyDelta]:
-        """Read a reply that was not streamed."""
-        if response.get("status") == "failed":
-            raise self._failure({"response": response})
-        yield from self._finish({"response": response})
-
     def _finish(self, event: Mapping[str, Any]) -> Iterator[ReplyDelta]:
         # An answer that was not streamed is the response itself.
         response = event if event.get("object") == "response" else event.get("response")
         if not isinstance(response, dict):
             raise against_protocol("the last event carries no response", self._site)
+        if response.get("status") == "failed":
+            raise self._failure({"response": response})
         self._end = response
         self.finished = True
         # Servers that do not really stream send their items with the last event alone.
