@@ -412,10 +412,11 @@ async def test_a_connection_that_hangs_is_given_up(column: Column) -> None:
         Fault(silent=True, ending=Ending.STALL),
         Fault(keep=0.05, ending=Ending.STALL),
         Fault(keep=0.05, ending=Ending.PINGS),
+        Fault(split=1, pause=0.02),
         Fault(LONG, keep=0.6, ending=Ending.STALL),
         Fault(LONG, keep=0.6, ending=Ending.PINGS),
     ],
-    ids=["headers", "first-event", "pings-first", "midway", "pings-midway"],
+    ids=["headers", "first-event", "pings-first", "trickle", "midway", "pings-midway"],
 )
 async def test_silence_is_not_waited_for_in_vain(fault: Fault, column: Column) -> None:
     outcome = await ask(column, fault, "ok", patience=HURRIED)

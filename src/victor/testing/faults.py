@@ -54,6 +54,8 @@ class Fault:
     """The share of the body that is sent."""
     split: int | None = None
     """Send the body in pieces of so many bytes, each in a packet of its own."""
+    pause: float = 0.0
+    """Seconds after each piece."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Beside, or in the place of, the right ones."""
     gzipped: bool = False
@@ -92,6 +94,8 @@ class FaultServer(Loopback):
             for piece in self._pieces(entry, request):
                 writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                 await writer.drain()
+                if entry.pause:
+                    await asyncio.sleep(entry.pause)
         match entry.ending:
             case Ending.WHOLE:
                 writer.write(b"0\r\n\r\n")
