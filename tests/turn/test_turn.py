@@ -259,6 +259,14 @@ async def test_another_endpoint_takes_over_before_anything_was_shown(new: New) -
     assert spare.requests[0].model == "n"
 
 
+async def test_what_the_settings_know_of_a_model_limits_its_replies(new: New) -> None:
+    provider = ScriptedProvider("Hi.", name="mine")
+    said = {"max_output": 900, "input_price": 1.0, "output_price": 10.0}
+    response = await new(provider=provider, models={"mine:m": said}).chat("hello")
+    assert provider.requests[0].max_tokens == 900
+    assert response.cost == pytest.approx((10 + 50) / 1_000_000)
+
+
 async def test_no_other_endpoint_takes_over_once_text_was_shown(new: New) -> None:
     spare = ScriptedProvider("From the spare.")
     broken = ScriptedProvider([TextDelta("Hal"), ProviderUnavailable("down")])

@@ -210,8 +210,9 @@ class ModelStep:
         """Return the limit that the settings put on a reply; None leaves it to the provider."""
         if self.limits.max_output_tokens is not None:
             return self.limits.max_output_tokens
-        told = self._model_info(endpoint).max_output
-        return told if told != endpoint.provider.model_info(endpoint.model).max_output else None
+        models = self.limits.models
+        told = models.get(f"{endpoint.provider.name}:{endpoint.model}") if models else None
+        return told.get("max_output") if told else None
 
     def _cost(self, endpoint: Endpoint, reply: Reply) -> float | None:
         """Return the US dollars of a call, where its price is known."""

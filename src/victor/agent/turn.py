@@ -76,6 +76,8 @@ class Limits:
     """The model that summarizes; None is the one that serves."""
     context_window: int | None = None
     """Tokens; overrides what is known of the model."""
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the settings know better of models, by `provider:model`."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Limits:
