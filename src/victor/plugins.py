@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -157,6 +158,12 @@ class Plugins:
         self._failures[key] = failure
         if self._report is not None:
             self._report(failure)
+
+
+@cache
+def installed() -> Plugins:
+    """Return the plugins of this environment: the same object for the whole process."""
+    return Plugins()
 
 
 def made(named: Any) -> Any:

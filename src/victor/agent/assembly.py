@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from victor.agent.turn_loop import TurnLoop
 from victor.errors import ConfigError
 from victor.events import CoordinatorFailed
 from victor.messages import Usage
-from victor.plugins import Group, Plugins
+from victor.plugins import Group, installed, made
 from victor.protocols import Endpoint, IApprover, IProvider, ITool
 
 if TYPE_CHECKING:
@@ -131,21 +131,30 @@ def _make(name: str, replacement: Any, maker: Callable[[_Given], Any], given: _G
     return maker(given) if made is None else made
 
 
-@cache
-def _plugins() -> Plugins:
-    """Return the plugins of this environment, looked for once."""
-    return Plugins()
-
-
 def _plugged(group: Group, coordinator: str, guard: Guard) -> list[Any]:
     """Return what a group's plugins make; a broken one counts as that coordinator's failure."""
-    made = []
-    for name, factory in _plugins().factories(group).items():
+    plugged = []
+    for name, factory in installed().factories(group).items():
         try:
-            made.append(factory())
+            plugged.append(factory())
         except ConfigError as failure:
             guard.failed(coordinator, f"plugin {name}", describe(failure))
-    return made
+    return plugged
+
+
+def _plugged_tools(guard: Guard) -> list[ITool]:
+    """Return the plugins' tools, each alone or in a collection; what is no tool is left out."""
+    tools = []
+    for given in _plugged(Group.TOOLS, "tool", guard):
+        for one in given if isinstance(given, tuple | list | set | frozenset) else (given,):
+            tool = guard.read("tool", "plugin", partial(made, one), None, fits=_is_tool)
+            if tool is not None:
+                tools.append(tool)
+    return tools
+
+
+def _is_tool(value: object) -> bool:
+    return isinstance(value, ITool) and not isinstance(value, type)
 
 
 def _config(settings: Settings, replacement: Any, bus: EventBus) -> Any:
@@ -223,7 +232,7 @@ def _context(given: _Given) -> Any:
     from victor.agent.coordinators.context_coordinator import ContextCoordinator
     from victor.context import STRATEGIES
 
-    plugged = _plugins().factories(Group.COMPACTION_STRATEGIES)
+    plugged = installed().factories(Group.COMPACTION_STRATEGIES)
     return ContextCoordinator(strategies={**STRATEGIES, **plugged})
 
 
@@ -270,7 +279,7 @@ def _tool(given: _Given) -> Any:
     rest = data_folder() / "outputs"
     tools = given.tools
     if tools is None:
-        plugged = _plugged(Group.TOOLS, "tool", given.bus.guard)
+        plugged = _plugged_tools(given.bus.guard)
         tools = (*builtin_tools(given.workspace, readable=(rest,)), *plugged)
     return ToolCoordinator(tools, given.workspace, spill_folder=rest, fit_arguments=fit_arguments)
 

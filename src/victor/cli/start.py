@@ -272,7 +272,7 @@ def _revealed(key: Any) -> str | None:
 
 
 def provider_names() -> tuple[str, ...]:
-    """Return the names of the providers that come with Victor."""
-    from victor.providers.choose import PROVIDER_NAMES
+    """Return the names of every provider that there is, those of plugins among them."""
+    from victor.providers.choose import provider_names
 
-    return PROVIDER_NAMES
+    return provider_names()

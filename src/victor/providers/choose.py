@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 PROVIDER_NAMES: tuple[str, ...] = ("anthropic", "google", *PRESETS, LOCAL)
-"""Every provider that there is without a plugin."""
+"""Every provider that there is without a plugin; `provider_names` adds those of plugins."""
 
 _PROBE_SECONDS = 0.5
 _LISTS_MODELS = frozenset({"ollama", "vllm", "llamacpp", "lmstudio"})
@@ -60,14 +60,23 @@ class Choice:
     """Address of the server, where it is not the provider's own."""
 
 
-def parse_endpoint(text: str, known: tuple[str, ...] = PROVIDER_NAMES) -> ModelAddress:
+def provider_names() -> tuple[str, ...]:
+    """Return the names of every provider that there is, those of plugins last; imports none."""
+    from victor.plugins import Group, installed
+
+    plugged = (plugin.name for plugin in installed().find(Group.PROVIDERS))
+    return (*PROVIDER_NAMES, *(name for name in plugged if name not in PROVIDER_NAMES))
+
+
+def parse_endpoint(text: str, known: tuple[str, ...] | None = None) -> ModelAddress:
     """Return what `provider:model`, or `provider` alone, names.
 
-    The model may hold colons itself: `ollama:qwen3:8b`. Raises `UnknownNameError`.
+    The model may hold colons itself: `ollama:qwen3:8b`. Without `known`, every provider is.
+    Raises `UnknownNameError`.
     """
     provider, _, model = text.strip().partition(":")
-    if provider not in known:
-        raise UnknownNameError("provider", provider, known)
+    if not _is_known(provider, known):
+        raise UnknownNameError("provider", provider, known or provider_names())
     return ModelAddress(provider, model.strip())
 
 
@@ -76,15 +85,16 @@ def choose_provider(
     environ: Mapping[str, str],
     *,
     probe: Prober | None = None,
-    known: tuple[str, ...] = PROVIDER_NAMES,
+    known: tuple[str, ...] | None = None,
 ) -> Choice:
     """Return the provider and model that serve.
 
     In this order: `provider` (or `provider:model`) and `model` of the settings; a `base_url`; a
     key in the environment, Anthropic's before OpenAI's before Google's; a running Ollama; the
     embedded model.
-    Raises `UnknownNameError` for a provider that is not in `known`, `ConfigError` where no model
-    can be told, and `ProviderUnavailable` where a server that was asked for does not answer.
+    Raises `UnknownNameError` for a provider that is not in `known` (every one), `ConfigError`
+    where no model can be told, and `ProviderUnavailable` where a server that was asked for does
+    not answer.
     """
     ask = probe or ask_for_models
     address = _asked_for(config, known)
@@ -109,16 +119,19 @@ def create_provider(
 ) -> IProvider:
     """Return the provider called `name`, without touching the network.
 
-    `model` matters to `local` alone, which loads it. A name that is not known stands for an
-    OpenAI-compatible server, and then needs `base_url`. With `small_model="on"` the model of such
+    `model` matters to `local` alone, which loads it. A plugin's provider is made by its entry point
+    and sees to its own key. A name that is not known stands for an OpenAI-compatible server, and
+    then needs `base_url`. With `small_model="on"` the model of such
     a server is held to valid tool calls by a grammar, as the embedded one always is; `auto` and
     `off` leave it free. The key is `api_key`, else the provider's variable, else the keyring's.
-    Raises `UnknownNameError`.
+    Raises `UnknownNameError`, or `ConfigError` for a plugin that is broken.
     """
     if name == LOCAL:
         from victor.providers.local import LocalProvider
 
         return LocalProvider(model=model or None)
+    if name not in PROVIDER_NAMES and (plugged := _plugged(name)) is not None:
+        return plugged
     if not api_key and not base_url:
         api_key = _kept_key(name)
     if name == "anthropic":
@@ -130,7 +143,7 @@ def create_provider(
 
         return GoogleProvider(api_key, base_url=base_url, patience=patience)
     if name not in PROVIDER_NAMES and not base_url:
-        raise UnknownNameError("provider", name, PROVIDER_NAMES)
+        raise UnknownNameError("provider", name, provider_names())
     from victor.providers.openai import OpenAIProvider
 
     provider = OpenAIProvider(
@@ -141,6 +154,22 @@ def create_provider(
     from victor.providers.small_model import SmallModel
 
     return SmallModel(provider, name=name)
+
+
+def _plugged(name: str) -> IProvider | None:
+    """Return the provider that a plugin brings; None where none has this name."""
+    from victor.plugins import Group, installed
+
+    factory = installed().factories(Group.PROVIDERS).get(name)
+    if factory is None:
+        return None
+    provider = factory()
+    if not isinstance(provider, IProvider):
+        raise ConfigError(
+            f"The plugin {name!r} gave {type(provider).__name__}, which is no provider.",
+            hint="Mend or remove that package, or choose another name.",
+        )
+    return provider
 
 
 def ask_for_models(url: str) -> tuple[str, ...] | None:
@@ -181,14 +210,21 @@ def _names(body: object) -> tuple[str, ...] | None:
     return tuple(str(name) for entry in entries if (name := entry.get("name") or entry.get("id")))
 
 
-def _asked_for(config: Mapping[str, Any], known: tuple[str, ...]) -> ModelAddress:
+def _is_known(provider: str, known: tuple[str, ...] | None) -> bool:
+    if known is not None:
+        return provider in known
+    # Plugins are only looked for where the name is none of Victor's own.
+    return provider in PROVIDER_NAMES or provider in provider_names()
+
+
+def _asked_for(config: Mapping[str, Any], known: tuple[str, ...] | None) -> ModelAddress:
     """Return what the settings name; either part may be empty."""
     model = str(config.get("model") or "")
     if provider := config.get("provider"):
         address = parse_endpoint(str(provider), known)
         return address._replace(model=model or address.model)
     prefix, separator, _ = model.partition(":")
-    if separator and prefix in known:
+    if separator and _is_known(prefix, known):
         return parse_endpoint(model, known)
     return ModelAddress("", model)
 
@@ -206,7 +242,7 @@ def _explicit(
         url = preset_for(provider, base_url).address(environ) or ""
         model = _first_model(ask, url, provider)
     model = model or default_model(provider)
-    if not model and provider in PRESETS:
+    if not model and provider != LOCAL:
         raise ConfigError(
             f"There is no default model for the provider {provider!r}.",
             hint=f"Name one: the setting `model`, or `{provider}:MODEL` as the provider.",
