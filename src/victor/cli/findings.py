@@ -54,6 +54,7 @@ def findings(workspace: Path | None) -> tuple[Finding, ...]:
     found += _store(config)
     found += _workspace(options)
     found += _programs()
+    found.append(_sandbox())
     return tuple(found)
 
 
@@ -201,13 +202,20 @@ def _attempt(check: Callable[[], bool]) -> bool:
         return False
 
 
+def _sandbox() -> Finding:
+    return Finding(
+        "sandbox",
+        State.NOTE,
+        "there is none: a command that is allowed can do whatever you can do",
+        "Victor asks before it runs a command; docs/safety.md says what protects you.",
+    )
+
+
 def _programs() -> Iterator[Finding]:
     wanted = {
         "git": "changes are told less well without it",
         "rg": "searching is slower without ripgrep",
     }
-    if sys.platform == "linux":
-        wanted["bwrap"] = "commands run without a sandbox of bubblewrap"
     for program, loss in wanted.items():
         where = shutil.which(program)
         if where:

@@ -3,9 +3,11 @@
 Each line is an object whose `event` is the event's name in snake case, such as `text_delta`; the
 other keys are the event's fields as `victor.events` documents them. Nested values keep their
 fields; a message's part, being one of several, also says its `type` (`text`, `tool_call`, ...).
-Pictures are told by their size. Two lines are the command's own: `model_chosen` (`provider`,
-`model`, `reason`, `session_id`) comes first, and `error` (`error_type`, `message`, `hint`,
-`retryable`, `exit_code`) last if the command fails.
+Pictures are told by their size. Four lines are the commands' own: `model_chosen` (`provider`,
+`model`, `reason`, `session_id`) comes first in a chat; `progress` (`what`, `done`, `total`) while
+something long goes on, such as a download; `result` (a `WorkflowResult`) last in the run of a
+workflow; and `error` (`error_type`, `message`, `hint`, `retryable`, `exit_code`) last if a chat
+fails.
 """
 
 from __future__ import annotations

@@ -149,6 +149,13 @@ def test_the_doctor_finds_what_is_broken(
     assert states["python"] == "ok"
 
 
+def test_the_doctor_says_plainly_that_there_is_no_sandbox(victor: Command) -> None:
+    findings = json.loads(victor("doctor", "--json").out)["findings"]
+    (sandbox,) = [finding for finding in findings if finding["name"] == "sandbox"]
+    assert "there is none" in sandbox["detail"]
+    assert "bwrap" not in {finding["name"] for finding in findings}
+
+
 def test_the_doctor_checks_the_integrity_of_a_database(
     victor: Command, folder: Path, home_of_its_own: Path
 ) -> None:
