@@ -43,6 +43,7 @@ bench-peers: $(VENV)/.dev ## the same beside other frameworks, installed into bu
 
 docs: $(VENV)/.dev ## write the generated pages
 	$(PY) -m victor.config.reference docs/settings.md
+	$(PY) -m tests.docs.reference
 
 setup: $(VENV)/.dev ## only install
 
