@@ -105,6 +105,22 @@ def test_a_failed_step_fails_the_command(
     assert "step look failed" in err
 
 
+def test_a_failed_workflow_as_json_tells_what_its_steps_gave(
+    victor: Said, server: OpenAILoopback, tmp_path: Path
+) -> None:
+    (tmp_path / "there.txt").write_text("found")
+    (tmp_path / "fails.yaml").write_text(
+        "name: fails\nsteps:\n"
+        "  - {id: first, tool: read, arguments: {path: there.txt}}\n"
+        "  - {id: look, tool: read, arguments: {path: missing.txt}}\n"
+    )
+    code, out, _ = victor("run", "fails.yaml", "--json")
+    last = json.loads(out.splitlines()[-1])
+    assert (code, last["event"], last["status"]) == (1, "result", "failed")
+    assert [step["status"] for step in last["steps"]] == ["done", "failed"]
+    assert "found" in json.dumps(last["steps"][0])
+
+
 def test_a_suite_is_reported_as_a_table_and_as_json_that_can_be_compared(
     victor: Said, tmp_path: Path
 ) -> None:

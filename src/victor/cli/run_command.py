@@ -11,6 +11,7 @@ import click
 
 from victor.cli.exits import ExitCode
 from victor.cli.options import agent_options
+from victor.errors import WorkflowError
 
 if TYPE_CHECKING:
     from victor.cli.start import Options
@@ -39,11 +40,18 @@ def run_workflow(workflow: Path, inputs: tuple[str, ...], options: Options, as_j
       victor run release.yaml -i version=1.4 -i dry_run:=true --yes
     """
     from victor.cli.driver import Driver
+    from victor.protocols.workflow import WorkflowResult
 
     driver = Driver(options, as_json=as_json)
-    result: WorkflowResult = driver.run(
-        lambda orchestrator: orchestrator.run_workflow(workflow, parsed(inputs))
-    )
+    values = parsed(inputs)
+    try:
+        result: WorkflowResult = driver.run(
+            lambda orchestrator: orchestrator.run_workflow(workflow, values)
+        )
+    except WorkflowError as failure:
+        if as_json and isinstance(failure.result, WorkflowResult):
+            driver.lines.line("result", **_plain(failure.result))
+        raise
     if as_json:
         driver.lines.line("result", **_plain(result))
     else:
