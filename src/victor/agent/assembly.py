@@ -195,7 +195,7 @@ def _connect(config: Mapping[str, Any], endpoint: str) -> Endpoint:
     model = model or default_model(name)
     provider = create_provider(
         name,
-        model=model,
+        model=model or config.get("local_model"),
         patience=Patience.of(config),
         streaming=config["streaming"],
         small_model=config["small_model"],

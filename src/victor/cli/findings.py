@@ -76,7 +76,7 @@ def _python() -> Finding:
 def _models(config: Mapping[str, Any]) -> Iterator[Finding]:
     keys = tuple(_keys(config))
     yield from keys
-    local = _local()
+    local = _local(config.get("local_model") or os.environ.get("VICTOR_LOCAL_MODEL"))
     yield local
     if not keys and local.state is State.NOTE:
         yield Finding(
@@ -102,9 +102,9 @@ def _keys(config: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(name, State.OK, f"key from {variable}")
 
 
-def _local() -> Finding:
-    from victor.providers.weights import models_folder
-    from victor.providers.weights_catalog import MODELS
+def _local(named: str | None) -> Finding:
+    from victor.providers.weights import chosen_model, models_folder
+    from victor.providers.weights_catalog import MODELS, ModelFile
 
     if find_spec("xllamacpp") is None:
         return Finding(
@@ -113,22 +113,22 @@ def _local() -> Finding:
             "its runtime is not installed",
             "pip install 'victor-ai[local]'",
         )
-    own = os.environ.get("VICTOR_LOCAL_MODEL")
-    if own:
-        there = Path(own).expanduser().is_file()
-        state = State.OK if there else State.NOTE
-        return Finding("local model", state, f"VICTOR_LOCAL_MODEL names {own}" + _not(there))
+    models: tuple[ModelFile, ...] = MODELS
+    if named:
+        try:
+            own = chosen_model(named)
+        except VictorError as error:
+            return Finding("local model", State.NOTE, *_told(error))
+        if isinstance(own, Path):
+            return Finding("local model", State.OK, f"{own}, as the settings say")
+        models = (own,)
     folder = models_folder()
-    here = [model.name for model in MODELS if _size(folder / model.file) == model.size]
+    here = [model.name for model in models if _size(folder / model.file) == model.size]
     if here:
         return Finding("local model", State.OK, f"{', '.join(here)} in {folder}")
-    sizes = " or ".join(f"{model.size / 1e9:.1f} GB" for model in MODELS)
+    sizes = " or ".join(f"{model.size / 1e9:.1f} GB" for model in models)
     detail = f"runtime installed; the first use downloads {sizes} to {folder}"
     return Finding("local model", State.OK, detail)
-
-
-def _not(there: bool) -> str:
-    return "" if there else ", and there is no such file"
 
 
 def _size(path: Path) -> int:

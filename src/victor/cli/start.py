@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from victor.protocols import IApprover, IConfigProvider, IProvider, ModelInfo
     from victor.storage.sqlite import SqliteSessionStore
 
-_LOCAL_NAMES = {"1.5b": "qwen2.5-coder-1.5b", "0.5b": "qwen2.5-coder-0.5b"}
-"""What the setting `local_model` calls the models for short."""
-
 ReportProgress: TypeAlias = Callable[[str, int, int], None]
 """Told how far something long has come: (what, done, total), from any thread."""
 
@@ -255,11 +252,8 @@ def _choose(
 def _local(setting: str | None, model: str, reason: str, progress: ReportProgress) -> Served:
     from victor.providers.local import LocalProvider
 
-    named = model or (setting or "")
-    path = Path(named).expanduser() if named.endswith(".gguf") else None
     provider = LocalProvider(
-        _LOCAL_NAMES.get(named.lower(), named) if named and path is None else None,
-        path=path,
+        model or setting or None,
         progress=lambda now: progress(now.what, now.done, now.total),
     )
     return Served(provider, provider.model, reason, provider.describe())

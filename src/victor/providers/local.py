@@ -30,10 +30,11 @@ from victor.providers.weights import (
     ReportProgress,
     Weights,
     choose_model,
+    chosen_model,
     own_model,
     report_lines,
 )
-from victor.providers.weights_catalog import MODELS, ModelFile, model_named
+from victor.providers.weights_catalog import MODELS, ModelFile
 
 _DEFAULT_WINDOW = 8192
 
@@ -41,10 +42,12 @@ _DEFAULT_WINDOW = 8192
 class LocalProvider:
     """A model that runs in this process, held by the small-model profile. Fits `IProvider`.
 
-    `model` names one of the known models (`qwen2.5-coder-1.5b`, `qwen2.5-coder-0.5b`); without it,
-    and without `path` or `VICTOR_LOCAL_MODEL`, the largest that fits this machine's free memory
-    is used. `path` is a GGUF file of your own. `context_window` is in tokens. What is downloaded
-    and loaded is told to `progress`, or else in lines on stderr. Providers of one process share
+    `model` names one of the known models (`qwen2.5-coder-1.5b`, `qwen2.5-coder-0.5b`, `1.5b` or
+    `0.5b` for short) or a GGUF file; without it, and without `path` or `VICTOR_LOCAL_MODEL`, the
+    largest that fits this machine's free memory is used. `path` is a GGUF file of your own. Raises
+    `ModelMissing` for a file that is not there, `UnknownNameError` for another name.
+    `context_window` is in tokens. What is downloaded and loaded
+    is told to `progress`, or else in lines on stderr. Providers of one process share
     a loaded model.
     """
 
@@ -60,8 +63,11 @@ class LocalProvider:
         progress: ReportProgress | None = None,
         weights: Weights | None = None,
     ) -> None:
-        self._known = None if path or not model else model_named(model)
+        named = chosen_model(model) if model and not path else None
+        self._known = named if isinstance(named, ModelFile) else None
         self._path = Path(path).expanduser() if path else None
+        if isinstance(named, Path):
+            self._path = named
         self._threads = threads or available_threads()
         self._context_window = context_window
         self._progress = progress or report_lines(sys.stderr)
@@ -154,10 +160,14 @@ class LocalProvider:
         )
 
     def _own_path(self) -> Path | None:
-        return self._path or (None if self._known else own_model())
+        named = None if self._path or self._known else own_model()
+        return named if isinstance(named, Path) else self._path
 
     def _choice(self) -> ModelFile:
         if self._known is None:
+            named = own_model()
+            if isinstance(named, ModelFile):
+                return named
             # Decided once: what is free changes as soon as the model is loaded.
             self._chosen = self._chosen or choose_model(available_memory())
             return self._chosen
@@ -169,7 +179,7 @@ class LocalProvider:
         try:
             return self._weights.obtain(choice, self._progress, stopped)
         except ModelMissing:
-            if self._known is not None or stopped.is_set():
+            if self._known is not None or own_model() is not None or stopped.is_set():
                 raise
             for other in MODELS:
                 path = self._weights.locate(other)

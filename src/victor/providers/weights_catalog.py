@@ -118,8 +118,11 @@ MODELS = (QWEN_1_5B, QWEN_0_5B)
 
 
 def model_named(name: str) -> ModelFile:
-    """Return the model of this name. Raises `UnknownNameError`, listing the known ones."""
+    """Return the model of this name: `qwen2.5-coder-1.5b`, `1.5b` for short, or its file's.
+
+    Raises `UnknownNameError`, listing the known ones.
+    """
     for model in MODELS:
-        if name in (model.name, model.file):
+        if name.lower() in (model.name, model.name.rpartition("-")[2], model.file):
             return model
     raise UnknownNameError("local model", name, tuple(model.name for model in MODELS))

@@ -23,6 +23,7 @@ from victor.events import ReplyFinished, TextDelta
 from victor.messages import Request, StopReason, Usage, user
 from victor.protocols import IProvider
 from victor.providers import local_runtime
+from victor.providers.choose import create_provider
 from victor.providers.local import LocalProvider
 from victor.providers.local_runtime import (
     LocalCompletion,
@@ -384,6 +385,10 @@ async def test_one_line_says_what_it_is_and_what_is_better(
     monkeypatch.setenv("VICTOR_LOCAL_MODEL", str(tmp_path / "mine.gguf"))
     assert LocalProvider().model == "mine"
     assert LocalProvider(QWEN_0_5B.name).model == QWEN_0_5B.name
+    assert create_provider("local", model=str(tmp_path / "mine.gguf")).model == "mine"
+    assert create_provider("local", model="0.5b").model == QWEN_0_5B.name
+    monkeypatch.setenv("VICTOR_LOCAL_MODEL", "0.5b")
+    assert LocalProvider().model == QWEN_0_5B.name
 
 
 def test_what_is_known_of_the_model_is_the_window_it_runs_with() -> None:

@@ -19,6 +19,7 @@ from victor.providers.weights import (
     Progress,
     Weights,
     choose_model,
+    chosen_model,
     models_folder,
     own_model,
     report_lines,
@@ -466,6 +467,20 @@ def test_a_model_of_ones_own_is_named_by_the_environment(
         own_model()
     (tmp_path / "my.gguf").touch()
     assert own_model() == tmp_path / "my.gguf"
+    monkeypatch.setenv("VICTOR_LOCAL_MODEL", "0.5b")
+    assert own_model() is QWEN_0_5B
+
+
+@pytest.mark.parametrize("named", ["0.5b", "0.5B", "qwen2.5-coder-0.5b", QWEN_0_5B.file])
+def test_a_known_model_is_chosen_by_its_short_and_its_full_name(named: str) -> None:
+    assert chosen_model(named) is QWEN_0_5B
+
+
+def test_what_is_no_model_is_refused_as_a_path_or_as_a_name(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match="no such file"):
+        chosen_model(str(tmp_path / "weights"))
+    with pytest.raises(UnknownNameError, match=r"qwen2\.5-coder-1\.5b"):
+        chosen_model("1.5")
 
 
 def test_progress_is_told_in_few_lines() -> None:
