@@ -46,7 +46,7 @@ def _nothing_skipped(report: Report) -> Report:
     return report
 
 
-SLOW = ("wire", "guide", "docs", "unit/benchmarks")
+SLOW = ("wire", "guide", "docs", "benchmarks")
 """Folders whose tests import the vendors' SDKs, start servers, or run whole programs."""
 
 
@@ -71,11 +71,17 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def home_of_its_own(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+def home_of_its_own(
+    homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Path:
     """Nothing of the person who runs the tests is read or written, and no key of theirs is used."""
     home = next(homes)
     home.mkdir()
+    kept = {"VICTOR_MODELS_DIR"} if request.node.get_closest_marker("model") else set()
+    for name in tuple(os.environ):
+        if name.startswith("VICTOR_") and name not in kept:
+            monkeypatch.delenv(name)
+        if name.endswith(("_API_KEY", "_BASE_URL")):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("VICTOR_HOME", str(home))
-    for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
     return home

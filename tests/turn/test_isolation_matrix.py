@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from victor.agent import bounded, tool_step
+from victor.agent import bounded, model_step, tool_step
 from victor.agent.coordinator_access import COORDINATORS
 from victor.agent.orchestrator import AgentOrchestrator
 from victor.errors import VictorError
@@ -122,7 +122,8 @@ class Unborn:
 @pytest.fixture(autouse=True)
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "GRACE_SECONDS", 0.01)
-    monkeypatch.setattr(tool_step, "REPORTING_SECONDS", 0.01)
+    for step in (model_step, tool_step):
+        monkeypatch.setattr(step, "REPORTING_SECONDS", 0.01)
 
 
 async def _chat(orchestrator: AgentOrchestrator) -> str:
