@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -48,6 +49,12 @@ def _nothing_skipped(report: Report) -> Report:
 
 SLOW = ("wire", "guide", "docs", "benchmarks")
 """Folders whose tests import the vendors' SDKs, start servers, or run whole programs."""
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, also where the tests were started in the background, which lets it be ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
