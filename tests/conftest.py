@@ -52,7 +52,7 @@ SLOW = ("wire", "guide", "docs", "benchmarks")
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C, also where the tests were started in the background, which lets it be ignored."""
+    """Hear Ctrl-C, also where the tests run in the background, which lets it be ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
