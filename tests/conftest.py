@@ -5,6 +5,7 @@ With `CI=true` a test that is skipped fails: there, everything real must be pres
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import signal
@@ -47,14 +48,31 @@ def _nothing_skipped(report: Report) -> Report:
     return report
 
 
-SLOW = ("wire", "guide", "docs", "benchmarks")
-"""Folders whose tests import the vendors' SDKs, start servers, or run whole programs."""
+SLOW = (
+    "benchmarks",
+    "docs",
+    "guide",
+    "unit/cli/test_conversation",
+    "unit/evaluation/test_trial",
+    "unit/providers/test_exchange",
+    "unit/providers/local/test_weights",
+    "unit/tools/test_search",
+    "unit/tools/test_shell",
+    "wire",
+)
+"""Where tests import the vendors' SDKs, start servers or processes, or run whole programs."""
 
 
 def pytest_configure() -> None:
     """Hear Ctrl-C, also where the tests run in the background, which lets it be ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the tests themselves: they stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

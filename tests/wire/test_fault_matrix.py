@@ -443,7 +443,8 @@ async def test_a_cancelled_call_is_over_at_once(column: Column) -> None:
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        assert time.monotonic() - started < 0.1
+        # It takes milliseconds; the limit leaves room for a machine that is busy with others.
+        assert time.monotonic() - started < 1
         await asyncio.wait_for(server.reader_left(), 5)
 
 
