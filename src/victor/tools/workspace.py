@@ -97,7 +97,7 @@ class Workspace:
         except (OSError, ValueError) as error:
             raise WorkspaceError(f"{path!r} is no usable path: {error}.") from error
         if not any(found.is_relative_to(root) for root in roots):
-            leads = "" if os.path.isabs(path) else f" leads to {found}, which"  # noqa: PTH117
+            leads = "" if os.path.isabs(path) else f" leads to {found}, which"  # noqa: PTH117  # a text from the model, which may be no path
             raise WorkspaceError(
                 f"{path!r}{leads} is outside the workspace {self.root}. Give a path inside it."
             )

@@ -44,7 +44,7 @@ def parse(content: str | bytes, source: str) -> Any:
 
     try:
         # The loader derives from SafeLoader and constructs plain values only.
-        return yaml.load(content, Loader=_loader())  # noqa: S506
+        return yaml.load(content, Loader=_loader())  # noqa: S506  # a safe loader that also notes lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
