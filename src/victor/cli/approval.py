@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from victor.cli.visible import visible
 from victor.messages import ToolCall
 from victor.protocols import Approval
+from victor.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -64,7 +64,7 @@ def _show(one: Explanation) -> None:
 
 def _toml(value: Any) -> str:
     from victor.cli.json_lines import plain
-    from victor.cli.visible import visible
+    from victor.visible import visible
 
     return "not set" if value is None else visible(json.dumps(plain(value), ensure_ascii=False))
 

@@ -37,7 +37,7 @@ def doctor(workspace: Path | None, as_json: bool) -> int:
     from rich.text import Text
 
     from victor.cli.terminal import console
-    from victor.cli.visible import readable
+    from victor.visible import readable
 
     screen = console(plain=not sys.stdout.isatty())
     looks = {State.OK: ("ok    ", "green"), State.NOTE: ("note  ", "yellow")}

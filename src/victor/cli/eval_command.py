@@ -61,8 +61,8 @@ def evaluate(
 
 
 def _show(report: EvaluationReport, earlier: EvaluationReport | None) -> None:
-    from victor.cli.visible import readable
     from victor.evaluation.report import compare, comparison_text, table
+    from victor.visible import readable
 
     click.echo(readable(table(report)))
     if earlier is not None:

@@ -40,7 +40,7 @@ def code_for(error: BaseException) -> ExitCode:
 
 def text_for(error: BaseException) -> str:
     """Return what a person is told of `error`: what happened, and what to do."""
-    from victor.cli.visible import readable
+    from victor.visible import readable
 
     if isinstance(error, VictorError):
         message = str(error)

@@ -84,7 +84,7 @@ def _plain(result: WorkflowResult) -> dict[str, Any]:
 
 
 def _show(result: WorkflowResult) -> None:
-    from victor.cli.visible import readable
+    from victor.visible import readable
 
     for name, value in result.outputs.items():
         text = value if isinstance(value, str) else json.dumps(_value(value), ensure_ascii=False)

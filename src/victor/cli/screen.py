@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from victor.cli.markdown_stream import MarkdownStream
 from victor.cli.tool_lines import duration
-from victor.cli.visible import one_line, readable
+from victor.visible import one_line, readable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -61,7 +61,7 @@ def _print_sessions(found: tuple[SessionInfo, ...]) -> None:
         return
     from victor.cli.slash_commands import ago, session_table
     from victor.cli.terminal import console
-    from victor.cli.visible import one_line
+    from victor.visible import one_line
 
     if sys.stdout.isatty():
         console().print(session_table(found))
@@ -89,7 +89,7 @@ def show(session_id: str, as_json: bool) -> None:
 
 def _shown(record: Record) -> str:
     from victor.cli.tool_lines import main_argument, summary
-    from victor.cli.visible import readable
+    from victor.visible import readable
 
     if record.result is not None:
         return f"    {summary(record.result)}"

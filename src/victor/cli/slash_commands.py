@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from victor.cli.approval import ReadLine, read_typed_line
 from victor.cli.turn_view import diff_lines
-from victor.cli.visible import one_line, readable
 from victor.errors import VictorError
+from victor.visible import one_line, readable
 
 if TYPE_CHECKING:
     from rich.console import Console

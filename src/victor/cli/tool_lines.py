@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from victor.cli.visible import one_line
 from victor.messages import ToolCall, ToolResult
+from victor.visible import one_line
 
 _TELLING = ("command", "path", "file_path", "file", "pattern", "query", "url", "name", "message")
 

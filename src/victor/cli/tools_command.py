@@ -35,7 +35,7 @@ def tools(workspace: Path | None, as_json: bool) -> None:
     from rich.text import Text
 
     from victor.cli.terminal import console
-    from victor.cli.visible import one_line
+    from victor.visible import one_line
 
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True)

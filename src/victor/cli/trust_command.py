@@ -22,9 +22,9 @@ def trust(workspace: Path | None, yes: bool, forget: bool) -> int:
     A project's file can allow commands and send your words elsewhere, so it counts only once you
     trust it, and again after each change of it.
     """
-    from victor.cli.visible import visible
     from victor.config.files import read_bytes
     from victor.config.trust import PROJECT_FILE, Trust
+    from victor.visible import visible
 
     folder = Options(workspace).folder
     if forget:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from victor import events as happened
 from victor.cli.json_lines import JsonLines
 from victor.cli.tool_lines import duration, main_argument, summary
-from victor.cli.visible import one_line, readable
 from victor.events import Event
 from victor.messages import StopReason, ToolCall
+from victor.visible import one_line, readable
 
 if TYPE_CHECKING:
     from rich.text import Text

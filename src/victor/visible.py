@@ -1,4 +1,4 @@
-"""Text from a model, a tool or a file, made safe and honest to show on a terminal.
+"""Text from a model, a tool or a file, made safe and honest to show to a person.
 
 Escape sequences could move the cursor and repaint what a person approves; bidirectional and
 invisible characters could make a command read as another one. Both are shown, not obeyed.

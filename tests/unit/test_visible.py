@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from victor.cli.visible import one_line, readable, visible
+from victor.visible import one_line, readable, visible
 
 
 @pytest.mark.parametrize(
