@@ -14,7 +14,8 @@
     │   └── ModelMissing           the model, or what it needs to run here, is not installed
     ├── OutputError                the answer does not have the form that was asked for
     ├── ToolError                  a tool failed; the text is what the model is told
-    │   └── WorkspaceError         a path leads outside the workspace, or cannot be read or written
+    │   ├── WorkspaceError         a path leads outside the workspace, or cannot be read or written
+    │   └── SandboxError           a process cannot be confined as it must be, so it is not started
     ├── SafetyError                the safety check itself failed
     ├── SessionError               the record cannot be opened, read or written
     │   └── SessionNotFound
@@ -154,6 +155,10 @@ class ToolError(VictorError):
 
 class WorkspaceError(ToolError):
     """A path leads outside the workspace, or cannot be read or written."""
+
+
+class SandboxError(ToolError):
+    """A process cannot be confined as it must be, so it is not started."""
 
 
 class SafetyError(VictorError):
