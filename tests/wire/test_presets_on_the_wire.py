@@ -78,6 +78,18 @@ async def test_without_tools_nothing_is_taken_for_a_call() -> None:
     assert "".join(d.content for d in deltas if isinstance(d, TextDelta)) == PRINTED
 
 
+async def test_an_answer_that_has_to_be_json_is_never_taken_for_a_call(
+    wire: SimpleNamespace,
+) -> None:
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}}
+    request = Request("m", (user("Hi"),), tools=(wire.READ,), output_schema=schema)
+    answer = '{"name": "read", "arguments": {"path": "a.txt"}}'
+    async with OpenAILoopback([answer]) as server:
+        deltas = await ask(server, "ollama", request)
+    assert "".join(d.content for d in deltas if isinstance(d, TextDelta)) == answer
+    assert deltas[-1].stop_reason is StopReason.END
+
+
 async def test_printed_and_real_calls_in_one_reply_stay_apart(wire: SimpleNamespace) -> None:
     real = {"index": 0, "id": "x", "function": {"name": "list", "arguments": "{"}}
     body = events(delta(tool_calls=[real]), delta(content=PRINTED * 2), delta(finish="stop"))

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from victor.endpoints import RECORDS
 from victor.events import ReplyDelta
 from victor.messages import Request
 from victor.protocols import ModelInfo
@@ -103,7 +104,10 @@ class AnthropicProvider:
             stream=True,
             stream_cls=anthropic.AsyncStream[object],
         )
-        exchange = Exchange(site, self._patience, anthropic.AnthropicError, whole=not streaming)
+        limits = RECORDS.of(self, request.model).limits
+        exchange = Exchange(
+            site, self._patience, anthropic.AnthropicError, whole=not streaming, limits=limits
+        )
         async with aclosing(exchange.events(sent)) as events:
             async for event in events:
                 for delta in reader.read(event):
@@ -153,13 +157,16 @@ class AnthropicProvider:
         if not key:
             raise missing_key(self.name, KEY_VARIABLE)
         import anthropic
-        import httpx2
 
+        from victor.providers.http_client import http_options
+
+        http = anthropic.DefaultAsyncHttpxClient(**http_options(self._patience))
         return anthropic.AsyncAnthropic(
             api_key=key,
             base_url=self._base_url,
-            timeout=httpx2.Timeout(None, connect=self._patience.connect),
+            timeout=http.timeout,
             max_retries=0,
+            http_client=http,
         )
 
     def _site(self, client: AsyncAnthropic, model: str) -> CallSite:

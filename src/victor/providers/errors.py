@@ -25,6 +25,8 @@ from victor.errors import (
 )
 
 _LONGEST_DETAIL = 500
+_LONGEST_SEARCHED = 4_000
+"""Characters of an error's own words that are looked at; the expressions below are slow on more."""
 _CONTEXT_WORDS = re.compile(
     r"context[ _-]?(length|size|window|limit|overflow)|prompt is too long|input is too long"
     r"|maximum (prompt length|number of tokens|context)|max(imum)?_?context"
@@ -246,7 +248,7 @@ def _status_in_stream(kind: str, code: str) -> int:
 def _by_status(
     status: int, kind: str, detail: str, headers: Mapping[str, str] | None, site: CallSite
 ) -> ProviderError:
-    text = f"{kind} {detail}"
+    text = f"{kind[:_LONGEST_SEARCHED]} {detail[:_LONGEST_SEARCHED]}"
     said = f"{site.provider} says: {_clean(detail, site)}"
     named: dict[str, Any] = {"provider": site.provider, "model": site.model, "status": status}
     match status:
@@ -354,5 +356,5 @@ def _clean(text: str, site: CallSite) -> str:
     """Return `text` on one line, shortened, without the key or anything that looks like one."""
     if site.secret:
         text = text.replace(site.secret, "***")
-    text = " ".join(_KEY_LIKE.sub("***", text).split()).rstrip(".")
+    text = " ".join(_KEY_LIKE.sub("***", text[:_LONGEST_SEARCHED]).split()).rstrip(".")
     return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 1] + "…"

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, Awaitable, Iterator
 from contextlib import aclosing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from victor.errors import ModelMissing, ProviderError, RateLimitError
@@ -25,12 +26,19 @@ from victor.providers.errors import (
     silent,
     translate,
 )
-from victor.providers.exchange import PATIENCE, Patience
+from victor.providers.exchange import (
+    LAST_BYTES_SECONDS,
+    PATIENCE,
+    Exchange,
+    Patience,
+    SdkStream,
+)
 from victor.providers.google_wire import PROVIDER, ResponseReader, encode_config, encode_contents
 
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.errors import APIError
+    from httpx2 import AsyncClient
 
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 """Where the key is looked for, in this order."""
@@ -40,13 +48,15 @@ _Answer = TypeVar("_Answer")
 
 
 class _OwnClient:
-    """A client of the SDK's that closes both of its halves."""
+    """A client of the SDK's that closes both of its halves, and the HTTP client it was given."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, http: AsyncClient) -> None:
         self.client = client
+        self._http = http
 
     async def close(self) -> None:
         await self.client.aio.aclose()
+        await self._http.aclose()
         self.client.close()
 
 
@@ -85,10 +95,16 @@ class GoogleProvider:
         client = self._client or (await self._clients.get()).client
         site = self._site(request.model)
         reader = ResponseReader(site)
-        async with aclosing(self._responses(client, request, site)) as responses:
-            async for response in responses:
-                for delta in reader.read(response):
+        from google.genai.errors import APIError
+
+        exchange = Exchange(site, self._patience, APIError)
+        sent = _sent(client, request, site, own=self._client is None)
+        async with aclosing(exchange.events(sent)) as events:
+            async for event in events:
+                for delta in reader.read(event):
                     yield delta
+                if reader.finished:
+                    exchange.end_within(LAST_BYTES_SECONDS)
         if not reader.finished:
             raise cut_off(site)
         yield reader.result()
@@ -116,25 +132,6 @@ class GoogleProvider:
         """Close the running loop's connections. Safe to call twice."""
         await self._clients.aclose()
 
-    async def _responses(
-        self, client: Client, request: Request, site: CallSite
-    ) -> AsyncGenerator[Any, None]:
-        """Yield the SDK's responses of one streamed call. Raises `ProviderError`."""
-        arrived: asyncio.Queue[Any] = asyncio.Queue()
-        # The SDK's generators, left in the middle, hold the connection until they are collected as
-        # garbage. A task that waits inside them is cancelled where it waits, which closes it.
-        reading = asyncio.create_task(_read(client, request, arrived))
-        try:
-            limit = self._patience.first_event
-            while (response := await _within(limit, arrived.get(), site)) is not None:
-                yield response
-                limit = self._patience.idle
-            with _translated(site):
-                await reading
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
-
     def _make_client(self) -> _OwnClient:
         key = self._api_key or next(filter(None, map(os.environ.get, KEY_VARIABLES)), None)
         if not key and is_loopback(self._base_url):
@@ -149,11 +146,22 @@ class GoogleProvider:
                 provider=self.name,
                 hint="Install it: pip install 'victor-ai[google]'",
             ) from None
+        import httpx2
+
+        from victor.providers.google_stream import keep_body
+        from victor.providers.http_client import http_options
+
+        settings = http_options(self._patience)
+        settings["event_hooks"]["response"].append(keep_body)
+        http = httpx2.AsyncClient(**settings, follow_redirects=True)
         # Without a list of its own, the SDK calls again after some failures by itself.
         options = genai.types.HttpOptions(
-            base_url=self._base_url, retry_options=genai.types.HttpRetryOptions(attempts=1)
+            base_url=self._base_url,
+            retry_options=genai.types.HttpRetryOptions(attempts=1),
+            client_args={"verify": settings["verify"]},
+            httpx_async_client=http,
         )
-        return _OwnClient(genai.Client(api_key=key, vertexai=False, http_options=options))
+        return _OwnClient(genai.Client(api_key=key, vertexai=False, http_options=options), http)
 
     def _site(self, model: str) -> CallSite:
         return CallSite(
@@ -165,18 +173,17 @@ class GoogleProvider:
         )
 
 
-async def _read(client: Client, request: Request, arrived: asyncio.Queue[Any]) -> None:
-    """Put the responses of one streamed call in the queue, then None. Raises what the SDK does."""
+async def _sent(client: Client, request: Request, site: CallSite, *, own: bool) -> SdkStream:
+    """Make the call; `own` says that the client is one of Victor's. Raises `ProviderError`."""
+    from victor.providers.google_stream import ReadAnswer, own_answer
+
     # The SDK's types for what it takes say less than its dictionaries hold.
     config: Any = encode_config(request)
-    try:
-        responses = await client.aio.models.generate_content_stream(
+    with _translated(site):
+        call = client.aio.models.generate_content_stream(
             model=request.model, contents=encode_contents(request.messages), config=config
         )
-        async for response in responses:
-            arrived.put_nowait(response)
-    finally:
-        arrived.put_nowait(None)
+        return await own_answer(call) if own else ReadAnswer(call, partial(_translated, site))
 
 
 async def _within(seconds: float, work: Awaitable[_Answer], site: CallSite) -> _Answer:

@@ -1,4 +1,4 @@
-"""Gemini's contents: requests written as the SDK's dictionaries, streamed responses read.
+"""Gemini's contents: requests written as the SDK's dictionaries, streamed events read.
 
 Gemini signs parts: a thought's signature hangs on the call, or the text, that followed from it, and
 must come back on the same one. In Victor's messages it is a `Thinking` of its own whose signature
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from victor.events import ReplyDelta, ReplyFinished, TextDelta, ThinkingDelta, ToolCallDelta
@@ -188,12 +189,12 @@ def _bytes(encoded: str) -> bytes:
 
 
 class ResponseReader:
-    """Turns the SDK's streamed responses into deltas. Raises `BadReply` for a broken reply."""
+    """Turns one stream's events into deltas. Raises `BadReply` for what is none."""
 
     def __init__(self, site: CallSite) -> None:
         self._site = site
         self._calls = 0
-        self._usage = Usage()
+        self._usage: Json = {}
         self._model = ""
         self._finish_reason = ""
 
@@ -202,63 +203,81 @@ class ResponseReader:
         """Whether the reply came to an end, or was blocked."""
         return bool(self._finish_reason)
 
-    def read(self, response: Any) -> Iterator[ReplyDelta]:
+    def read(self, event: object) -> Iterator[ReplyDelta]:
         """Yield the deltas that a `GenerateContentResponse` carries."""
-        self._model = response.model_version or self._model
-        if response.usage_metadata is not None:
-            self._usage = _usage(response.usage_metadata)
-        feedback = response.prompt_feedback
-        if feedback is not None and feedback.block_reason is not None:
+        event = self._object(event, "an event")
+        self._model = str(event.get("modelVersion") or self._model)
+        usage = event.get("usageMetadata")
+        if isinstance(usage, dict):
+            self._usage = usage
+        feedback = event.get("promptFeedback")
+        if isinstance(feedback, dict) and feedback.get("blockReason"):
             self._finish_reason = "SAFETY"
-        for candidate in (response.candidates or ())[:1]:
-            if candidate.content is not None:
-                for part in candidate.content.parts or ():
-                    yield from self._part(part)
-            self._note_end(candidate.finish_reason)
+        for candidate in self._list(event.get("candidates"), "candidates")[:1]:
+            candidate = self._object(candidate, "a candidate")
+            content = self._object(candidate.get("content") or {}, "content")
+            for part in self._list(content.get("parts"), "parts"):
+                yield from self._part(self._object(part, "a part"))
+            self._note_end(str(candidate.get("finishReason") or ""))
 
     def result(self) -> ReplyFinished:
         """Return the last delta of a whole stream."""
         reason = _STOP_REASONS.get(self._finish_reason, StopReason.UNKNOWN)
         if reason is StopReason.END and self._calls:
             reason = StopReason.TOOL_USE
-        return ReplyFinished(reason, self._usage, self._model)
+        return ReplyFinished(reason, _usage(self._usage), self._model)
 
-    def _part(self, part: Any) -> Iterator[ReplyDelta]:
-        proof = base64.b64encode(part.thought_signature or b"").decode()
-        if part.function_call is not None:
+    def _part(self, part: Mapping[str, Any]) -> Iterator[ReplyDelta]:
+        # A ready client's SDK writes the other alphabet.
+        proof = str(part.get("thoughtSignature") or "").replace("-", "+").replace("_", "/")
+        call = part.get("functionCall")
+        if isinstance(call, dict):
             if proof:
                 yield ThinkingDelta("", f"{_CALL}{self._calls}:{proof}")
-            yield self._call(part.function_call)
+            yield self._call(call)
             return
-        if part.text:
-            yield ThinkingDelta(part.text) if part.thought else TextDelta(part.text)
+        text = part.get("text")
+        if text and isinstance(text, str):
+            yield ThinkingDelta(text) if part.get("thought") else TextDelta(text)
         if proof:
             yield ThinkingDelta("", f"{_TEXT}{proof}")
 
-    def _call(self, call: Any) -> ToolCallDelta:
-        import json
-
+    def _call(self, call: Mapping[str, Any]) -> ToolCallDelta:
         number = self._calls
         self._calls += 1
-        arguments = json.dumps(call.args or {}, ensure_ascii=False)
-        return ToolCallDelta(number, call.id or "", call.name or "", arguments)
+        arguments = json.dumps(call.get("args") or {}, ensure_ascii=False)
+        return ToolCallDelta(
+            number, str(call.get("id") or ""), str(call.get("name") or ""), arguments
+        )
 
-    def _note_end(self, reason: Any) -> None:
-        if reason is None:
-            return
-        name = str(getattr(reason, "value", reason))
-        if name in _BROKEN:
-            raise against_protocol(f"the model's output was unreadable ({name})", self._site)
-        if name != "FINISH_REASON_UNSPECIFIED":
-            self._finish_reason = name
+    def _note_end(self, reason: str) -> None:
+        if reason in _BROKEN:
+            raise against_protocol(f"the model's output was unreadable ({reason})", self._site)
+        if reason != "FINISH_REASON_UNSPECIFIED":
+            self._finish_reason = reason or self._finish_reason
+
+    def _object(self, value: object, what: str) -> Mapping[str, Any]:
+        if isinstance(value, dict):
+            return value
+        raise against_protocol(f"{what} that is no JSON object", self._site)
+
+    def _list(self, value: object, what: str) -> list[Any]:
+        if value is None or isinstance(value, list):
+            return value or []
+        raise against_protocol(f"{what} that are no list", self._site)
 
 
-def _usage(usage: Any) -> Usage:
+def _usage(usage: Json) -> Usage:
     """Return the tokens; the vendor counts thoughts beside the answer."""
-    thoughts = usage.thoughts_token_count or 0
+    thoughts = _count(usage, "thoughtsTokenCount")
     return Usage(
-        input=(usage.prompt_token_count or 0) + (usage.tool_use_prompt_token_count or 0),
-        output=(usage.candidates_token_count or 0) + thoughts,
-        cache_read=usage.cached_content_token_count or 0,
+        input=_count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount"),
+        output=_count(usage, "candidatesTokenCount") + thoughts,
+        cache_read=_count(usage, "cachedContentTokenCount"),
         reasoning=thoughts,
     )
+
+
+def _count(usage: Json, key: str) -> int:
+    value = usage.get(key)
+    return value if isinstance(value, int) else 0

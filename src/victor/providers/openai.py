@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from victor.endpoints import RECORDS
 from victor.events import ReplyDelta, TextDelta
 from victor.messages import JsonObject, Request, StopReason
 from victor.protocols import ModelInfo
@@ -156,8 +157,11 @@ class OpenAIProvider:
             body = wire.encode_response_request(request, self.name)
             return wire.PATH, body, wire.ResponseReader(site)
         taken = {call.id for message in request.messages for call in message.tool_calls}
-        printed = {tool.name for tool in request.tools} if self._preset.prints_calls else set()
-        reader = ChunkReader(site, frozenset(taken), frozenset(printed))
+        printed = frozenset(tool.name for tool in request.tools)
+        if not self._preset.prints_calls or request.output_schema is not None:
+            # JSON in an answer that has to be JSON is the answer.
+            printed = frozenset()
+        reader = ChunkReader(site, frozenset(taken), printed)
         return _CHAT, encode_request(request, self._preset), reader
 
     def _make_client(self) -> AsyncOpenAI:
@@ -167,14 +171,17 @@ class OpenAIProvider:
             key = _NO_KEY
         if not key:
             raise missing_key(preset.name, preset.key_variable)
-        import httpx2
         import openai
 
+        from victor.providers.http_client import http_options
+
+        http = openai.DefaultAsyncHttpxClient(**http_options(self._patience))
         return openai.AsyncOpenAI(
             api_key=key,
             base_url=preset.address(os.environ),
-            timeout=httpx2.Timeout(None, connect=self._patience.connect),
+            timeout=http.timeout,
             max_retries=0,
+            http_client=http,
         )
 
     def _site(self, client: AsyncOpenAI, model: str) -> CallSite:
@@ -206,7 +213,10 @@ class OpenAIProvider:
             stream=True,
             stream_cls=openai.AsyncStream[object],
         )
-        exchange = Exchange(site, self._patience, openai.OpenAIError, whole=not self._streaming)
+        limits = RECORDS.of(self, site.model).limits
+        exchange = Exchange(
+            site, self._patience, openai.OpenAIError, whole=not self._streaming, limits=limits
+        )
         async with aclosing(exchange.events(sent)) as events:
             async for event in events:
                 for delta in reader.read(event):
