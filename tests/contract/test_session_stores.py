@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,12 +94,6 @@ async def test_totals_add_up_over_turns_and_count_the_tokens_of_failed_ones(
     assert info.created == 10.0
 
 
-async def test_figures_that_are_none_count_nothing(store: ISessionStore) -> None:
-    await store.create(INFO)
-    await store.append("s1", Record("ended", "t1", data={"input_tokens": "many"}))
-    assert (await store.info("s1")).input_tokens == 0
-
-
 async def test_creating_again_keeps_what_is_there(store: ISessionStore) -> None:
     await store.create(INFO)
     await store.append("s1", CONVERSATION[0])
@@ -136,17 +131,131 @@ async def test_a_search_finds_what_was_said_and_not_how_it_is_stored(store: ISes
     await store.append("s1", Record("result", "t1", result=ToolResult("c", "hidden")))
     await store.create(other("s2", title="Other", workspace="/two"))
 
-    async def found(text: str, **where: str) -> list[str]:
-        return [info.id for info in await store.search(text, **where)]
+    async def found(text: str, **where: Any) -> list[str]:
+        return [match.info.id for match in await store.search(text, **where)]
 
     assert await found("WHERE IS") == ["s1"]
-    assert await found('"größe\nx') == ["s1"]
+    assert await found("is where") == ["s1"]
+    assert await found('"is where"') == []
+    assert await found("größe\nx") == ["s1"]
+    assert await found("RÖSS") == []
+    assert await found("rÖß x") == ["s1"]
     assert await found("first words") == ["s1"]
     assert await found("oTHEr") == ["s2"]
     assert await found("other", workspace="/work") == []
     assert await found("parts") == []
     assert await found("hidden") == []
-    assert len(await store.search("r", limit=1)) == 1
+    assert await found("where other") == []
+    assert await found("  ") == []
+    assert await found("r", limit=1) == ["s1"]
+    assert await found("\ud800 \x00") == []
+
+
+async def test_a_search_shows_the_words_around_the_newest_place(store: ISessionStore) -> None:
+    await store.create(INFO)
+    for turn, text in (
+        ("t1", "an old needle"),
+        ("t2", f"{'hay ' * 40}a new\nneedle {'hay ' * 40}"),
+    ):
+        await store.append("s1", Record("user", turn, user(text)))
+    await store.append("s1", Record("reply", "t3", assistant("nothing here")))
+    (match,) = await store.search("NEEDLE")
+    assert match.info.id == "s1"
+    assert match.turn_id == "t2"
+    assert match.excerpt.startswith("…hay ")
+    assert "hay a new needle hay" in match.excerpt
+    assert match.excerpt.endswith("…")
+    (match,) = await store.search("first words")
+    assert (match.turn_id, match.excerpt) == ("", "")
+
+
+async def test_a_search_sees_what_was_added_since_the_one_before(store: ISessionStore) -> None:
+    await store.create(INFO)
+    await store.append("s1", Record("user", "t1", user("apples")))
+    assert await store.search("pears") == ()
+    await store.append("s1", Record("reply", "t1", assistant("and pears")))
+    assert [match.info.id for match in await store.search("pears")] == ["s1"]
+    await store.delete("s1")
+    assert await store.search("apples") == ()
+    await store.create(other("s2"))
+    await store.append("s2", Record("user", "t1", user("plums")))
+    assert await store.search("apples") == ()
+    assert [match.info.id for match in await store.search("plums")] == ["s2"]
+
+
+async def test_ids_are_found_by_how_they_begin(store: ISessionStore) -> None:
+    for name in ("ab1", "ab2", "b%", "b_x"):
+        await store.create(other(name))
+    assert await store.find("ab") == ("ab1", "ab2")
+    assert await store.find("ab2") == ("ab2",)
+    assert await store.find("b%") == ("b%",)
+    assert await store.find("") == ("ab1", "ab2", "b%", "b_x")
+    assert await store.find("", limit=1) == ("ab1",)
+    assert await store.find("B") == ()
+
+
+async def test_tags_replace_each_other_and_select(store: ISessionStore) -> None:
+    await store.create(other("s1", tags=("new",)))
+    await store.create(other("s2"))
+    assert (await store.info("s1")).tags == ("new",)
+    await store.set_tags("s1", ("z", 'a"b', "z"))
+    assert (await store.info("s1")).tags == ('a"b', "z")
+    await store.append("s1", CONVERSATION[0])
+    assert [info.id for info in await store.list(tag="z")] == ["s1"]
+    assert await store.list(tag="new") == ()
+    await store.set_tags("s1", ())
+    assert (await store.info("s1")).tags == ()
+    with pytest.raises(SessionNotFound):
+        await store.set_tags("nobody", ("x",))
+    await store.create(other("s1", tags=("late",)))
+    assert (await store.info("s1")).tags == ()
+
+
+async def test_a_session_is_added_with_all_its_entries_and_their_totals(
+    store: ISessionStore,
+) -> None:
+    info = other("s1", tags=("kept",), parent="s0", parent_turn=3, turns=77, updated=50.0)
+    figures = {"input_tokens": 10, "output_tokens": 2, "cost_usd": 0.5, "seconds": 1.5}
+    records = (*CONVERSATION[:3], Record("ended", "t1", data=figures, time=20.0))
+    await store.add(info, records)
+    assert await store.info("s1") == replace(
+        info, turns=1, input_tokens=10, output_tokens=2, cost_usd=0.5, seconds=1.5
+    )
+    loaded = await store.load("s1")
+    assert [record.kind for record in loaded] == ["user", "reply", "result", "ended"]
+    assert loaded[3] == records[3]
+    await store.append("s1", CONVERSATION[0])
+    assert len(await store.load("s1")) == 5
+
+
+async def test_a_session_that_exists_is_not_added_to(store: ISessionStore) -> None:
+    await store.create(INFO)
+    with pytest.raises(SessionError, match="recorded already"):
+        await store.add(other("s1", title="Mine"), CONVERSATION)
+    assert await store.load("s1") == ()
+    assert (await store.info("s1")).title == "First words"
+
+
+async def test_what_a_turn_cost_adds_up_and_what_has_no_price_is_counted(
+    store: ISessionStore,
+) -> None:
+    await store.create(INFO)
+    for cost, calls in ((0.25, 1), (None, 2), (0.5, 1), (None, 0)):
+        data = {"cost_usd": cost, "model_calls": calls, "seconds": 2.0}
+        await store.append("s1", Record("ended", "t", data=data))
+    info = await store.info("s1")
+    assert (info.cost_usd, info.unpriced_turns, info.seconds) == (0.75, 1, 8.0)
+
+
+@pytest.mark.parametrize("nonsense", [True, -5, 1e300, float("nan"), 10**30, "many", None])
+async def test_a_figure_that_cannot_be_one_counts_nothing(
+    store: ISessionStore, nonsense: object
+) -> None:
+    await store.create(INFO)
+    names = ("input_tokens", "output_tokens", "seconds", "cost_usd")
+    await store.append("s1", Record("ended", "t1", data=dict.fromkeys(names, nonsense)))
+    info = await store.info("s1")
+    assert (info.input_tokens, info.output_tokens, info.seconds, info.cost_usd) == (0, 0, 0, 0)
 
 
 async def test_a_renamed_session_keeps_its_records(store: ISessionStore) -> None:
@@ -240,4 +349,12 @@ async def test_an_unfit_id_is_an_error_and_not_the_end_of_the_store(tmp_path: Pa
     with pytest.raises(SessionError, match="surrogates"):
         await store.create(other("\ud800"))
     await store.create(INFO)
+    await store.aclose()
+
+
+async def test_an_entry_that_cannot_be_kept_keeps_the_whole_session_out(tmp_path: Path) -> None:
+    store = SqliteSessionStore(tmp_path / "s.db")
+    with pytest.raises(SessionError, match="'nonsense'"):
+        await store.add(INFO, (*CONVERSATION, Record("nonsense", "t2")))
+    assert await store.list() == ()
     await store.aclose()

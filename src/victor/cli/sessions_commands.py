@@ -44,7 +44,8 @@ def sessions(
     options = Options(workspace)
     folder = None if everywhere else str(options.folder)
     if search:
-        found = _with_store(options, lambda store: store.search(search, folder, limit))
+        matches = _with_store(options, lambda store: store.search(search, folder, limit))
+        found = tuple(match.info for match in matches)
     else:
         found = _with_store(options, lambda store: store.list(folder, limit))
     if as_json:

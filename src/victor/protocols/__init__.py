@@ -53,6 +53,7 @@ from victor.protocols.tool import Executed, ITool, IToolAccess, ToolEnvironment,
 from victor.protocols.workflow import RunTool, RunTurn
 
 __all__ = [
+    SessionMatch,
     "Ability",
     "Access",
     "Allow",
@@ -105,3 +106,4 @@ __all__ = [
     "ToolOutput",
     "Verdict",
 ]
+    "SessionMatch",

@@ -26,6 +26,39 @@ class SessionInfo:
     turns: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cost_usd: float = 0.0
+    """US dollars by list price of all that has a price."""
+    unpriced_turns: int = 0
+    """Turns of which `cost_usd` lacks something, as a model's price is not known."""
+    seconds: float = 0.0
+    """How long its turns took together."""
+    tags: tuple[str, ...] = ()
+    """Words that a person has put on it, sorted."""
+    parent: str = ""
+    """The session that it was forked from; empty where it began by itself."""
+    parent_turn: int = 0
+    """The last turn of the parent that it begins with, counted from 1; 0 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMatch:
+    """A session that a search found."""
+
+    info: SessionInfo
+    turn_id: str = ""
+    """The turn of the newest message that fits; empty where only the title does."""
+    excerpt: str = ""
+    """The words around the place, on one line; empty where only the title fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is committed of a tool call before it runs, so that a crash leaves it known."""
+
+    call_id: str
+    arguments_sha256: str
+    effect: Effect
+    """What running it may do, as its tool declared then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +97,13 @@ class ISessionStore(Protocol):
 
     async def open(self, session_id: str) -> None:
         """Hold the session, recorded or not, for writing by this store alone.
+    async def add(self, info: SessionInfo, records: tuple[Record, ...]) -> None:
+        """Begin a session that has these entries already: all of them, or nothing.
+
+        Its totals are those of the entries. Raises `SessionError` where it exists.
+        """
+        ...
+
 
         `create` and `append` do so by themselves. Raises `SessionError` while another store, here
         or in another process, holds it. A hold does not outlive its process.
@@ -80,20 +120,34 @@ class ISessionStore(Protocol):
 
     async def load(self, session_id: str) -> tuple[Record, ...]:
         """Return all entries, oldest first. Raises `SessionNotFound`."""
+    async def set_tags(self, session_id: str, tags: tuple[str, ...]) -> None:
+        """Put these tags on the session, and no others. Raises `SessionNotFound`."""
+        ...
+
         ...
 
     async def info(self, session_id: str) -> SessionInfo:
         """Return the session as listed. Raises `SessionNotFound`."""
         ...
 
-    async def list(self, workspace: str | None = None, limit: int = 50) -> tuple[SessionInfo, ...]:
-        """Return sessions, the last used first; of one workspace only, if named."""
+    async def find(self, beginning: str, limit: int = 10) -> tuple[str, ...]:
+        """Return the ids that begin so, sorted."""
+        ...
+
+    async def list(
+        self, workspace: str | None = None, limit: int = 50, tag: str | None = None
+    ) -> tuple[SessionInfo, ...]:
+        """Return sessions, the last used first; of one workspace or with one tag, if named."""
         ...
 
     async def search(
         self, text: str, workspace: str | None = None, limit: int = 50
-    ) -> tuple[SessionInfo, ...]:
-        """Return the sessions in which `text` stands, in any case, the last used first."""
+    ) -> tuple[SessionMatch, ...]:
+        """Return the sessions in which `text` stands, the last used first.
+
+        Each of its words stands, in any case and also as a part of another, in one message of the
+        user or the model, or in the title. Words in double quotes stand together.
+        """
         ...
 
     async def delete(self, session_id: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from time import time
 
-from victor.errors import CheckpointError, SessionNotFound
-from victor.protocols import Checkpoint, Record, SessionInfo
-from victor.storage.totals import LAST, figures, says
+from victor.errors import CheckpointError, SessionError, SessionNotFound
+from victor.protocols import Checkpoint, Record, SessionInfo, SessionMatch
+from victor.storage.matching import has, matched, terms, words_of
+from victor.storage.totals import LAST, Figures, figures, totals
 
 
 @dataclass(slots=True)
@@ -27,8 +28,19 @@ class MemorySessionStore:
 
     async def create(self, info: SessionInfo) -> None:
         """Begin a session; one that exists stays as it is."""
-        session = self._sessions.setdefault(info.id, _Session(info))
+        if info.id in self._sessions:
+            return
+        info = replace(info, tags=tuple(sorted(set(info.tags))))
+        session = self._sessions[info.id] = _Session(info)
         self._use(session)
+
+    async def add(self, info: SessionInfo, records: tuple[Record, ...]) -> None:
+        """Begin a session that has these entries already. Raises `SessionError` if it exists."""
+        if info.id in self._sessions:
+            raise SessionError(f"The session {info.id!r} is recorded already.")
+        await self.create(replace(info, **totals(records)._asdict()))
+        entries = self._sessions[info.id].entries
+        entries.extend((record.time or time(), record) for record in records)
 
     async def open(self, session_id: str) -> None:
         """Do nothing: there is no other store that could hold it."""
@@ -52,27 +64,39 @@ class MemorySessionStore:
         """Return the session as listed. Raises `SessionNotFound`."""
         return self._session(session_id).info
 
-    async def list(self, workspace: str | None = None, limit: int = 50) -> tuple[SessionInfo, ...]:
-        """Return sessions, the last used first; of one workspace only, if named."""
-        return tuple(session.info for session in self._by_use(workspace)[:limit])
+    async def find(self, beginning: str, limit: int = 10) -> tuple[str, ...]:
+        """Return the ids that begin so, sorted."""
+        return tuple(sorted(name for name in self._sessions if name.startswith(beginning)))[:limit]
+
+    async def list(
+        self, workspace: str | None = None, limit: int = 50, tag: str | None = None
+    ) -> tuple[SessionInfo, ...]:
+        """Return sessions, the last used first; of one workspace or with one tag, if named."""
+        infos = (session.info for session in self._by_use(workspace))
+        return tuple(info for info in infos if tag is None or tag in info.tags)[:limit]
 
     async def search(
         self, text: str, workspace: str | None = None, limit: int = 50
-    ) -> tuple[SessionInfo, ...]:
-        """Return the sessions in which `text` stands, in any case, the last used first."""
-        wanted = text.lower()
-        found = (
-            session.info
-            for session in self._by_use(workspace)
-            if wanted in session.info.title.lower()
-            or any(says(record, wanted) for _, record in session.entries)
-        )
-        return tuple(found)[:limit]
+    ) -> tuple[SessionMatch, ...]:
+        """Return the sessions in which every word of `text` stands, the last used first."""
+        wanted = terms(text)
+        found = []
+        for session in self._by_use(workspace) if wanted else ():
+            newest = (record for _, record in reversed(session.entries))
+            said = next((record for record in newest if has(words_of(record), wanted)), None)
+            if said is not None or has(session.info.title, wanted):
+                found.append(matched(session.info, said, wanted))
+        return tuple(found[:limit])
 
     async def rename(self, session_id: str, title: str) -> None:
         """Give the session another title. Raises `SessionNotFound`."""
         session = self._session(session_id)
         session.info = replace(session.info, title=title)
+
+    async def set_tags(self, session_id: str, tags: tuple[str, ...]) -> None:
+        """Put these tags on the session, and no others. Raises `SessionNotFound`."""
+        session = self._session(session_id)
+        session.info = replace(session.info, tags=tuple(sorted(set(tags))))
 
     async def delete(self, session_id: str) -> None:
         """Forget a session. Raises `SessionNotFound`."""
@@ -94,7 +118,7 @@ class MemorySessionStore:
             for session in self._sessions.values()
             if workspace is None or session.info.workspace == workspace
         )
-        return tuple(sorted(sessions, key=lambda session: session.used, reverse=True))
+        return tuple(sorted(sessions, key=_last_use, reverse=True))
 
     def _use(self, session: _Session) -> None:
         self._uses += 1
@@ -102,20 +126,14 @@ class MemorySessionStore:
 
     def _count(self, session: _Session, record: Record, now: float) -> None:
         self._use(session)
-        turns, sent, received = figures(record)
-        info = session.info
-        session.info = SessionInfo(
-            info.id,
-            info.title,
-            info.workspace,
-            info.provider,
-            info.model,
-            info.created,
-            now,
-            info.turns + turns,
-            info.input_tokens + sent,
-            info.output_tokens + received,
-        )
+        before = session.info
+        counted = Figures(*(getattr(before, name) for name in Figures._fields))
+        total = counted.plus(figures(record))
+        session.info = replace(before, updated=now, **total._asdict())
+
+
+def _last_use(session: _Session) -> tuple[float, int]:
+    return session.info.updated, session.used
 
 
 class MemoryCheckpointStore:

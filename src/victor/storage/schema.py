@@ -66,6 +66,29 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX images_of_checkpoint ON images (checkpoint)",
         "CREATE INDEX images_of_blob ON images (sha256)",
     ),
+    (
+        "ALTER TABLE sessions ADD COLUMN cost_usd REAL NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN unpriced_turns INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN seconds REAL NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN parent TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE sessions ADD COLUMN parent_turn INTEGER NOT NULL DEFAULT 0",
+        # How many of its records the search index has; the next search adds the others.
+        "ALTER TABLE sessions ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0",
+        """CREATE TABLE tags (
+            session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+            tag TEXT NOT NULL,
+            PRIMARY KEY (session, tag)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX sessions_by_tag ON tags (tag)",
+        """UPDATE sessions SET (cost_usd, unpriced_turns, seconds) = (
+            SELECT coalesce(sum(json_extract(body, '$.data.cost_usd')), 0),
+                coalesce(sum(json_extract(body, '$.data.cost_usd') IS NULL
+                    AND coalesce(json_extract(body, '$.data.model_calls'), 0) > 0), 0),
+                coalesce(sum(json_extract(body, '$.data.seconds')), 0)
+            FROM records WHERE records.session = sessions.number
+                AND kind IN ('ended', 'failed', 'cancelled') AND json_valid(body)
+        )""",
+    ),
 )
 """What each version adds to the one before; `user_version` counts those that were applied."""
 

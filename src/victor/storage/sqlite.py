@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import astuple
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from time import time
-from typing import TYPE_CHECKING, TypeAlias
-from zlib import crc32 as checksum
+from typing import TYPE_CHECKING
 
 from victor.errors import SessionError, SessionNotFound
-from victor.protocols import Record, SessionInfo
-from victor.storage.codec import decode, encode
+from victor.protocols import Record, SessionInfo, SessionMatch
+from victor.storage import search_index
+from victor.storage import session_rows as rows
+from victor.storage.codec import decode
 from victor.storage.database import Database, acquire, release
 from victor.storage.holds import Holds
-from victor.storage.totals import LAST, figures, says
+from victor.storage.matching import has, matched, terms
+from victor.storage.totals import LAST, figures, totals
 
 if TYPE_CHECKING:
     import sqlite3
-
-_CREATE = """INSERT INTO sessions
-    (id, title, workspace, provider, model, created, updated, turns, input_tokens, output_tokens)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
-
-_APPEND = """INSERT INTO records (session, position, kind, turn_id, time, body, crc32)
-    SELECT :session, coalesce(max(position) + 1, 0), :kind, :turn_id, :time, :body, :crc32
-    FROM records WHERE session = :session"""
-
-_COUNT = """UPDATE sessions SET updated = ?, turns = turns + ?,
-    input_tokens = input_tokens + ?, output_tokens = output_tokens + ? WHERE number = ?"""
-
-_INFO = """SELECT
-    id, title, workspace, provider, model, created, updated, turns, input_tokens, output_tokens
-    FROM sessions WHERE id = ?"""
-
-_LIST = """SELECT
-    id, title, workspace, provider, model, created, updated, turns, input_tokens, output_tokens
-    FROM sessions WHERE :workspace IS NULL OR workspace = :workspace
-    ORDER BY updated DESC, number DESC LIMIT :limit"""
-
-_LOAD = """SELECT position, crc32, kind, turn_id, time, body FROM records
-    WHERE session = ? ORDER BY position"""
-
-_SAID = """SELECT kind, turn_id, time, body FROM records
-    WHERE session = ? AND kind IN ('user', 'reply') AND instr(lower(body), ?)"""
-
-
-_Row: TypeAlias = tuple[int, int, str, str, float, str]
 
 
 class SqliteSessionStore:
@@ -65,14 +36,32 @@ class SqliteSessionStore:
         self._holds = Holds(self._path.with_name(f"{self._path.name}.locks"))
         self._numbers: dict[str, int] = {}
         """Row of each session that is held and recorded."""
+        self._indexes: bool | None = None
+        """Whether this SQLite can have a search index; None until a search has asked."""
 
     async def create(self, info: SessionInfo) -> None:
         """Begin a session; one that exists stays as it is. Raises `SessionError`."""
-        values = astuple(info)
 
         def work(connection: sqlite3.Connection) -> None:
             self._holds.take(info.id)
-            connection.execute(_CREATE, values)
+            if connection.execute(rows.CREATE, rows.row_of(info)).rowcount:
+                rows.put_tags(connection, info.id, info.tags)
+
+        await self._database().write(work, SessionError)
+
+    async def add(self, info: SessionInfo, records: tuple[Record, ...]) -> None:
+        """Begin a session that has these entries already. Raises `SessionError` if it exists."""
+        counted = replace(info, **totals(records)._asdict())
+        entries = [rows.entry(record) for record in records]
+
+        def work(connection: sqlite3.Connection) -> None:
+            if not connection.execute(rows.CREATE, rows.row_of(counted)).rowcount:
+                raise SessionError(f"{self._path}: the session {info.id!r} is recorded already.")
+            number = rows.put_tags(connection, info.id, info.tags)
+            connection.executemany(
+                rows.ADD,
+                ({"session": number, "position": at, **entry} for at, entry in enumerate(entries)),
+            )
 
         await self._database().write(work, SessionError)
 
@@ -86,21 +75,13 @@ class SqliteSessionStore:
 
         Raises `SessionNotFound`, and `SessionError` if it was not recorded.
         """
-        body = encode(record)
-        now = record.time or time()
-        row: dict[str, object] = {
-            "kind": record.kind,
-            "turn_id": record.turn_id,
-            "time": now,
-            "body": body,
-            "crc32": _crc32(record.kind, record.turn_id, body),
-        }
+        row = rows.entry(record)
 
         def work(connection: sqlite3.Connection) -> int:
             number = self._numbers.get(session_id) or self._hold(connection, session_id)
-            connection.execute(_APPEND, {"session": number, **row})
+            connection.execute(rows.APPEND, {"session": number, **row})
             if record.kind == "user" or record.kind in LAST:
-                connection.execute(_COUNT, (now, *figures(record), number))
+                connection.execute(rows.COUNT, (row["time"], *figures(record), number))
             return number
 
         self._numbers[session_id] = await self._database().write(work, SessionError)
@@ -112,53 +93,84 @@ class SqliteSessionStore:
         written.
         """
 
-        def work(connection: sqlite3.Connection) -> list[_Row]:
-            number = _find(connection, session_id)
-            return connection.execute(_LOAD, (number,)).fetchall()
+        def work(connection: sqlite3.Connection) -> list[rows.Row]:
+            number = rows.find(connection, session_id)
+            return connection.execute(rows.LOAD, (number,)).fetchall()
 
-        rows = await self._database().read(work, SessionError)
-        for expected, (position, crc32, kind, turn_id, _, body) in enumerate(rows):
-            if position != expected or crc32 != _crc32(kind, turn_id, body):
+        found = await self._database().read(work, SessionError)
+        for expected, (position, crc32, kind, turn_id, _, body) in enumerate(found):
+            if position != expected or crc32 != rows.crc32(kind, turn_id, body):
                 raise SessionError(
                     f"{self._path}: record {expected + 1} of session {session_id!r} is damaged.",
                     hint="Restore the file from a copy, or start another session.",
                 )
-        return tuple(decode(*row[2:]) for row in rows)
+        return tuple(decode(*row[2:]) for row in found)
 
     async def info(self, session_id: str) -> SessionInfo:
         """Return the session as listed. Raises `SessionNotFound`."""
 
         def work(connection: sqlite3.Connection) -> SessionInfo:
-            row = connection.execute(_INFO, (session_id,)).fetchone()
+            row = connection.execute(rows.INFO, (session_id,)).fetchone()
             if row is None:
                 raise SessionNotFound(session_id)
-            return SessionInfo(*row)
+            return rows.info_of(row)
 
         return await self._database().read(work, SessionError)
 
-    async def list(self, workspace: str | None = None, limit: int = 50) -> tuple[SessionInfo, ...]:
-        """Return sessions, the last used first; of one workspace only, if named."""
+    async def find(self, beginning: str, limit: int = 10) -> tuple[str, ...]:
+        """Return the ids that begin so, sorted."""
+        asked = {"beginning": beginning, "length": len(beginning), "limit": limit}
+
+        def work(connection: sqlite3.Connection) -> tuple[str, ...]:
+            return tuple(row[0] for row in connection.execute(rows.FIND, asked))
+
+        return await self._database().read(work, SessionError)
+
+    async def list(
+        self, workspace: str | None = None, limit: int = 50, tag: str | None = None
+    ) -> tuple[SessionInfo, ...]:
+        """Return sessions, the last used first; of one workspace or with one tag, if named."""
+        asked = {"workspace": workspace, "limit": limit, "tag": tag}
 
         def work(connection: sqlite3.Connection) -> tuple[SessionInfo, ...]:
-            return _listed(connection, workspace, limit)
+            return tuple(rows.info_of(row) for row in connection.execute(rows.LIST, asked))
 
         return await self._database().read(work, SessionError)
 
     async def search(
         self, text: str, workspace: str | None = None, limit: int = 50
-    ) -> tuple[SessionInfo, ...]:
-        """Return the sessions in which `text` stands, in any case, the last used first."""
-        wanted = text.lower()
+    ) -> tuple[SessionMatch, ...]:
+        """Return the sessions in which every word of `text` stands, the last used first."""
+        wanted = terms(text)
+        asked = search_index.query(wanted)
+        if asked and not await self._catch_up():
+            asked = ""
+        listing = {"workspace": workspace, "limit": -1, "tag": None}
 
-        def work(connection: sqlite3.Connection) -> tuple[SessionInfo, ...]:
+        def work(connection: sqlite3.Connection) -> tuple[SessionMatch, ...]:
+            listed = {row[-1]: rows.info_of(row) for row in connection.execute(rows.LIST, listing)}
+            said = rows.said(connection, wanted, asked, frozenset(listed))
             found = (
-                info
-                for info in _listed(connection, workspace, -1)
-                if wanted in info.title.lower() or _said(connection, info.id, wanted)
+                matched(info, said.get(number), wanted)
+                for number, info in listed.items()
+                if number in said or has(info.title, wanted)
             )
             return tuple(islice(found, limit))
 
-        return await self._database().read(work, SessionError)
+        return await self._database().read(work, SessionError) if wanted else ()
+
+    async def _catch_up(self) -> bool:
+        """Return whether every record is in the search index now."""
+        database = self._database()
+        if self._indexes is None:
+            self._indexes = await database.read(search_index.is_possible, SessionError)
+        try:
+            while self._indexes and await database.write(search_index.catch_up, SessionError):
+                pass
+        except SessionError:
+            # On a full or read-only disk a search takes longer, and finds the same.
+            return False
+        return self._indexes
 
     async def rename(self, session_id: str, title: str) -> None:
         """Give the session another title. Raises `SessionNotFound`."""
@@ -172,12 +184,25 @@ class SqliteSessionStore:
 
         await self._database().write(work, SessionError)
 
-    async def delete(self, session_id: str) -> None:
-        """Forget a session. Raises `SessionNotFound`, and `SessionError` if another holds it."""
+    async def set_tags(self, session_id: str, tags: tuple[str, ...]) -> None:
+        """Put these tags on the session, and no others. Raises `SessionNotFound`."""
 
         def work(connection: sqlite3.Connection) -> None:
-            number = _find(connection, session_id)
+            rows.put_tags(connection, session_id, tags)
+
+        await self._database().write(work, SessionError)
+
+    async def delete(self, session_id: str) -> None:
+        """Forget a session, down to its bytes in the file.
+
+        Raises `SessionNotFound`, and `SessionError` if another holds it.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            number = rows.find(connection, session_id)
             self._holds.take(session_id)
+            search_index.forget(connection, number)
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute("DELETE FROM sessions WHERE number = ?", (number,))
 
         def forget() -> None:
@@ -187,6 +212,7 @@ class SqliteSessionStore:
         database = self._database()
         try:
             await database.write(work, SessionError)
+            await database.read(rows.empty_log, SessionError)
         finally:
             await database.call(forget, SessionError)
 
@@ -216,33 +242,6 @@ class SqliteSessionStore:
 
     def _hold(self, connection: sqlite3.Connection, session_id: str) -> int:
         """Hold the session and return its row."""
-        number = _find(connection, session_id)
+        number = rows.find(connection, session_id)
         self._holds.take(session_id)
         return number
-
-
-def _crc32(kind: str, turn_id: str, body: str) -> int:
-    return checksum(f"{kind}\0{turn_id}\0{body}".encode(errors="surrogatepass"))
-
-
-def _find(connection: sqlite3.Connection, session_id: str) -> int:
-    row = connection.execute("SELECT number FROM sessions WHERE id = ?", (session_id,)).fetchone()
-    if row is None:
-        raise SessionNotFound(session_id)
-    number: int = row[0]
-    return number
-
-
-def _listed(
-    connection: sqlite3.Connection, workspace: str | None, limit: int
-) -> tuple[SessionInfo, ...]:
-    rows = connection.execute(_LIST, {"workspace": workspace, "limit": limit})
-    return tuple(SessionInfo(*row) for row in rows)
-
-
-def _said(connection: sqlite3.Connection, session_id: str, wanted: str) -> bool:
-    """Return whether a message of the session holds the text, which is in lower case."""
-    # SQLite spares the reading of most records, but knows the case of ASCII letters only.
-    part = json.dumps(wanted)[1:-1] if wanted.isascii() else ""
-    rows = connection.execute(_SAID, (_find(connection, session_id), part))
-    return any(says(decode(*row), wanted) for row in rows)

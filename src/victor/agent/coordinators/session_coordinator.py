@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from victor.errors import SessionNotFound
 from victor.messages import Message, ToolCall, ToolResult, tool_results
 from victor.pairing import interrupted, repair
-from victor.protocols import ISessionStore, Record, SessionInfo
+from victor.protocols import ISessionStore, Record, SessionInfo, SessionMatch
 
 _TITLE_LENGTH = 60
 
@@ -85,8 +85,8 @@ class SessionCoordinator:
 
     async def search(
         self, text: str, workspace: str | None = None, limit: int = 50
-    ) -> tuple[SessionInfo, ...]:
-        """Return the sessions in whose title or messages `text` stands, in any case."""
+    ) -> tuple[SessionMatch, ...]:
+        """Return the sessions in whose title or in one of whose messages each word stands."""
         return await self._store.search(text, workspace, limit)
 
     async def rename(self, session_id: str, title: str) -> None:

@@ -90,7 +90,7 @@ async def test_the_latest_session_of_a_workspace_is_found() -> None:
     await session.start(INFO)
     await session.record("s1", asked("hello"))
     assert await session.latest("/work") == "s1"
-    assert [info.id for info in await session.search("HELLO")] == ["s1"]
+    assert [match.info.id for match in await session.search("HELLO")] == ["s1"]
 
 
 async def test_deleting_forgets_a_begun_and_a_recorded_session() -> None:
