@@ -95,8 +95,6 @@ class ISessionStore(Protocol):
         """Begin a session."""
         ...
 
-    async def open(self, session_id: str) -> None:
-        """Hold the session, recorded or not, for writing by this store alone.
     async def add(self, info: SessionInfo, records: tuple[Record, ...]) -> None:
         """Begin a session that has these entries already: all of them, or nothing.
 
@@ -106,6 +104,8 @@ class ISessionStore(Protocol):
 
 
         `create` and `append` do so by themselves. Raises `SessionError` while another store, here
+    async def open(self, session_id: str) -> None:
+        """Hold the session, recorded or not, for writing by this store alone.
         or in another process, holds it. A hold does not outlive its process.
         """
         ...
@@ -118,14 +118,14 @@ class ISessionStore(Protocol):
         """Give the session another title. Raises `SessionNotFound`."""
         ...
 
-    async def load(self, session_id: str) -> tuple[Record, ...]:
-        """Return all entries, oldest first. Raises `SessionNotFound`."""
     async def set_tags(self, session_id: str, tags: tuple[str, ...]) -> None:
         """Put these tags on the session, and no others. Raises `SessionNotFound`."""
         ...
 
         ...
 
+    async def load(self, session_id: str) -> tuple[Record, ...]:
+        """Return all entries, oldest first. Raises `SessionNotFound`."""
     async def info(self, session_id: str) -> SessionInfo:
         """Return the session as listed. Raises `SessionNotFound`."""
         ...
