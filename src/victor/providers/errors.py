@@ -229,13 +229,19 @@ def _number(value: str | None) -> float | None:
 def _describe(body: object) -> tuple[str, str, str]:
     """Return (type, code, message) of an error body; each may be empty."""
     if not isinstance(body, Mapping):
-        return "", "", body if isinstance(body, str) else ""
+        return "", "", _in_words(body) if isinstance(body, str) else ""
     inner = body.get("error")
     if isinstance(inner, str):
         return str(body.get("type") or ""), "", inner
     source: Mapping[str, Any] = inner if isinstance(inner, Mapping) else body
     message = source.get("message") or source.get("detail") or ""
-    return str(source.get("type") or ""), str(source.get("code") or ""), str(message)
+    kind, code = str(source.get("type") or ""), str(source.get("code") or "")
+    return kind, code, _in_words(str(message))
+
+
+def _in_words(text: str) -> str:
+    """Return what to tell of an error's text: pages of gateways are for a browser."""
+    return "a web page" if text.lstrip().startswith("<") else text
 
 
 def _status_in_stream(kind: str, code: str) -> int:

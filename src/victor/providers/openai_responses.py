@@ -33,6 +33,7 @@ from victor.messages import (
 )
 from victor.providers.errors import CallSite, against_protocol, stream_error
 from victor.providers.exchange import sendable_name
+from victor.providers.openai_items import ItemPlaces
 from victor.providers.output_schema import NAME, strict_schema
 
 Json: TypeAlias = dict[str, Any]
@@ -164,11 +165,12 @@ class ResponseReader:
 
     def __init__(self, site: CallSite) -> None:
         self._site = site
-        self._calls: dict[object, int] = {}
+        self._places = ItemPlaces()
+        self._calls: dict[int, int] = {}
         """Place of an item in the reply to the number of its call."""
-        self._arguments: dict[object, str] = {}
-        self._told: set[object] = set()
-        """Places whose text, refusal or reasoning came in pieces."""
+        self._arguments: dict[int, str] = {}
+        self._told: set[int] = set()
+        """Places whose text, refusal or reasoning came in pieces, or whose item came whole."""
         self._refused = False
         self._end: Mapping[str, Any] = {}
         self.finished = False
@@ -188,13 +190,14 @@ class ResponseReader:
             ):
                 yield from self._piece(kind, event)
             case "response.function_call_arguments.delta":
-                yield from self._add_arguments(event.get("output_index"), self._delta(event))
+                yield from self._add_arguments(self._places.of(event), self._delta(event))
             case "response.reasoning_summary_part.added" if event.get("summary_index"):
                 yield ThinkingDelta("\n\n")
             case "response.output_item.added":
                 yield from self._item_starts(event)
             case "response.output_item.done":
-                yield from self._item_ends(event.get("output_index"), self._item(event))
+                item = self._item(event)
+                yield from self._item_ends(self._places.end(event, item), item)
             case "response.completed" | "response.incomplete" | "response":
                 yield from self._finish(event)
             case "response.failed" | "error":
@@ -219,7 +222,7 @@ class ResponseReader:
         return StopReason.REFUSAL if self._refused else StopReason.END
 
     def _piece(self, kind: str, event: Mapping[str, Any]) -> Iterator[ReplyDelta]:
-        self._told.add(event.get("output_index"))
+        self._told.add(self._places.of(event))
         words = self._delta(event)
         if "reasoning" in kind:
             yield ThinkingDelta(words)
@@ -229,23 +232,24 @@ class ResponseReader:
 
     def _item_starts(self, event: Mapping[str, Any]) -> Iterator[ReplyDelta]:
         item = self._item(event)
+        place = self._places.start(event, item)
         if item.get("type") == "function_call":
-            yield from self._call_starts(event.get("output_index"), item)
+            yield from self._call_starts(place, item)
 
-    def _call_starts(self, place: object, item: Mapping[str, Any]) -> Iterator[ReplyDelta]:
+    def _call_starts(self, place: int, item: Mapping[str, Any]) -> Iterator[ReplyDelta]:
         number = self._calls[place] = len(self._calls)
         arguments = self._arguments[place] = str(item.get("arguments") or "")
         call_id = str(item.get("call_id") or item.get("id") or "")
         yield ToolCallDelta(number, call_id, str(item.get("name") or ""), arguments)
 
-    def _add_arguments(self, place: object, arguments: str) -> Iterator[ReplyDelta]:
+    def _add_arguments(self, place: int, arguments: str) -> Iterator[ReplyDelta]:
         if place not in self._calls:
             raise against_protocol("arguments of no tool call", self._site)
         if arguments:
             self._arguments[place] += arguments
             yield ToolCallDelta(self._calls[place], arguments=arguments)
 
-    def _item_ends(self, place: object, item: Mapping[str, Any]) -> Iterator[ReplyDelta]:
+    def _item_ends(self, place: int, item: Mapping[str, Any]) -> Iterator[ReplyDelta]:
         """Yield what the whole item holds and its pieces did not."""
         match item.get("type"):
             case "function_call":
@@ -284,8 +288,11 @@ class ResponseReader:
         self._end = response
         self.finished = True
         # Servers that do not really stream send their items with the last event alone.
-        for place, item in enumerate(response.get("output") or ()):
-            if isinstance(item, dict) and place not in self._told and place not in self._calls:
+        for index, item in enumerate(response.get("output") or ()):
+            if not isinstance(item, dict):
+                continue
+            place = self._places.listed(index, item)
+            if place not in self._told and place not in self._calls:
                 yield from self._item_ends(place, item)
 
     def _failure(self, event: Mapping[str, Any]) -> Exception:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -22,7 +23,11 @@ from enum import StrEnum
 from typing import Any
 
 from victor.testing.loopback import AnthropicLoopback, OpenAILoopback
+from victor.testing.loopback_google import GoogleLoopback
 from victor.testing.loopback_http import Entry, Json, Loopback, LoopbackReply
+from victor.testing.loopback_responses import ResponsesLoopback
+
+_EVENT = re.compile(rb".*?\r?\n\r?\n", re.DOTALL)
 
 
 class Ending(StrEnum):
@@ -48,6 +53,7 @@ class Fault:
     """What the right answer would be."""
     edit: Callable[[bytes], bytes] | None = None
     """Turns the body of the right answer into the wrong one."""
+    status: int = 200
     body: bytes | None = None
     """The body as it stands, whatever the right one would be."""
     keep: float = 1.0
@@ -113,7 +119,7 @@ class FaultServer(Loopback):
 
     def _right(self, fault: Fault, request: Json) -> bytes:
         reply = LoopbackReply(fault.reply) if isinstance(fault.reply, str) else fault.reply
-        if request.get("stream"):
+        if self._streams(request):
             return b"".join(self._events(reply, request))
         return json.dumps(self._whole(reply, request)).encode()
 
@@ -124,19 +130,19 @@ class FaultServer(Loopback):
         if fault.gzipped:
             body = gzip.compress(body)
         body = body[: int(len(body) * fault.keep)]
-        if fault.ending is Ending.PINGS and request.get("stream"):
+        if fault.ending is Ending.PINGS and self._streams(request):
             # They come between events.
-            body = body[: body.rfind(b"\n\n") + 2] if b"\n\n" in body else b""
+            body = b"".join(_EVENT.findall(body))
         size = fault.split or max(1, len(body))
         return [body[start : start + size] for start in range(0, len(body), size)]
 
     def _head(self, fault: Fault, request: Json) -> bytes:
-        kind = "text/event-stream" if request.get("stream") else "application/json"
+        kind = "text/event-stream" if self._streams(request) else "application/json"
         headers = {"content-type": kind, "transfer-encoding": "chunked"}
         if fault.gzipped:
             headers["content-encoding"] = "gzip"
         lines = [f"{name}: {value}" for name, value in {**headers, **fault.headers}.items()]
-        return "\r\n".join(["HTTP/1.1 200 OK", *lines]).encode() + b"\r\n\r\n"
+        return "\r\n".join([f"HTTP/1.1 {fault.status} Scripted", *lines]).encode() + b"\r\n\r\n"
 
     async def _ping(
         self, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -153,6 +159,7 @@ class FaultServer(Loopback):
             left.cancel()
 
     async def _until_left(self, reader: asyncio.StreamReader) -> None:
+        self._waited_for.set()
         with suppress(ConnectionError):
             await reader.read()
         self.readers_left += 1
@@ -167,6 +174,14 @@ class AnthropicFaultServer(FaultServer, AnthropicLoopback):
 
 class OpenAIFaultServer(FaultServer, OpenAILoopback):
     """Speaks OpenAI's chat completions, and breaks them where it is told to."""
+
+
+class ResponsesFaultServer(FaultServer, ResponsesLoopback):
+    """Speaks OpenAI's Responses API, and breaks it where it is told to."""
+
+
+class GoogleFaultServer(FaultServer, GoogleLoopback):
+    """Speaks Google's Gemini API, and breaks it where it is told to."""
 
 
 @asynccontextmanager

@@ -31,11 +31,9 @@ class GoogleLoopback(Loopback):
             return 200, {"totalTokens": self.total_tokens}
         return super()._elsewhere(method, target)
 
-    def _next(self, request: Json) -> Any:
-        entry = super()._next(request)
+    def _streams(self, request: Json) -> bool:
         # This vendor is told in the address, and not in the body, that it shall stream.
-        request["stream"] = True
-        return entry
+        return True
 
     def _error_body(self, error: LoopbackError) -> Json:
         details = [{"reason": error.code}] if error.code else []
@@ -52,7 +50,6 @@ class GoogleLoopback(Loopback):
         raise NotImplementedError
 
     def _events(self, reply: LoopbackReply, request: Json) -> Iterator[bytes]:
-        del request["stream"]
         for piece in cut(reply.thinking, reply.pieces):
             yield _event([{"text": piece, "thought": True}])
         proof = base64.b64encode(reply.signature.encode()).decode() if reply.thinking else ""

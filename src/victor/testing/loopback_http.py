@@ -69,6 +69,7 @@ class Loopback:
         self._thread: _ServerThread | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._left = asyncio.Event()
+        self._waited_for = asyncio.Event()
         self.port = 0
         self.requests: list[Json] = []
         """The JSON of every model call received, oldest first."""
@@ -92,8 +93,13 @@ class Loopback:
         """Wait until a reader has closed its connection in the middle of a reply."""
         await self._left.wait()
 
+    async def reader_waits(self) -> None:
+        """Wait until a reader has got all that it gets of a reply, and is left waiting for more."""
+        await self._waited_for.wait()
+
     async def __aenter__(self) -> Any:
         self._left = asyncio.Event()
+        self._waited_for = asyncio.Event()
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -173,7 +179,7 @@ class Loopback:
         if isinstance(entry, bytes):
             return await self._send_stream(writer, reader, [entry], stall=False, whole=True)
         assert isinstance(entry, LoopbackReply), f"no entry of a script: {entry!r}"  # noqa: S101  # a test's own fault
-        if not request.get("stream"):
+        if not self._streams(request):
             return await self._send_json(writer, 200, self._whole(entry, request))
         events = list(self._events(entry, request))
         cut = events if entry.events is None else events[: entry.events]
@@ -222,6 +228,7 @@ class Loopback:
             writer.write(b"%x\r\n%b\r\n" % (len(event), event))
             await writer.drain()
         if stall:
+            self._waited_for.set()
             await reader.read()
             self.readers_left += 1
             self._left.set()
@@ -234,6 +241,10 @@ class Loopback:
     def _elsewhere(self, method: str, target: str) -> tuple[int, Json]:
         error = LoopbackError(404, f"no {method} {target} here", "not_found_error")
         return 404, self._error_body(error)
+
+    def _streams(self, request: Json) -> bool:
+        """Return whether the request asks for a stream."""
+        return bool(request.get("stream"))
 
     def _error_body(self, error: LoopbackError) -> Json:
         raise NotImplementedError
