@@ -48,12 +48,12 @@ from victor.protocols.storage import (
     ISessionStore,
     Record,
     SessionInfo,
+    SessionMatch,
 )
 from victor.protocols.tool import Executed, ITool, IToolAccess, ToolEnvironment, ToolOutput
 from victor.protocols.workflow import RunTool, RunTurn
 
 __all__ = [
-    SessionMatch,
     "Ability",
     "Access",
     "Allow",
@@ -101,9 +101,9 @@ __all__ = [
     "ScoredTool",
     "SessionAnalytics",
     "SessionInfo",
+    "SessionMatch",
     "Summarizer",
     "ToolEnvironment",
     "ToolOutput",
     "Verdict",
 ]
-    "SessionMatch",

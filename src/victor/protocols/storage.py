@@ -104,10 +104,10 @@ class ISessionStore(Protocol):
 
     async def open(self, session_id: str) -> None:
         """Hold the session, recorded or not, for writing by this store alone.
-        or in another process, holds it. A hold does not outlive its process.
-        """
 
         `create` and `append` do so by themselves. Raises `SessionError` while another store, here
+        or in another process, holds it. A hold does not outlive its process.
+        """
         ...
 
     async def append(self, session_id: str, record: Record) -> None:
@@ -124,10 +124,10 @@ class ISessionStore(Protocol):
 
     async def load(self, session_id: str) -> tuple[Record, ...]:
         """Return all entries, oldest first. Raises `SessionNotFound`."""
-    async def info(self, session_id: str) -> SessionInfo:
-        """Return the session as listed. Raises `SessionNotFound`."""
         ...
 
+    async def info(self, session_id: str) -> SessionInfo:
+        """Return the session as listed. Raises `SessionNotFound`."""
         ...
 
     async def find(self, beginning: str, limit: int = 10) -> tuple[str, ...]:
