@@ -16,8 +16,9 @@ from victor.agent.turn import Turn
 from victor.budget import Budget
 from victor.errors import SessionError, VictorError
 from victor.events import HistoryRepaired, SessionStarted
+from victor.intents import Unfinished, unfinished
 from victor.messages import Context, Message
-from victor.protocols import Endpoint, Mode, SessionInfo
+from victor.protocols import Endpoint, Mode, Record, SessionInfo
 
 
 class Conversation:
@@ -33,6 +34,8 @@ class Conversation:
         self._begun = False
         self._resumed = False
         self._turns = 0
+        self._unfinished: tuple[tuple[Record, ...], Unfinished] | None = None
+        """The record that was resumed, where it broke off in a step of which calls may run again"""
         self._budget = SessionBudget(budget, parts.coordinators["config"].get_config())
 
     @property
@@ -89,6 +92,9 @@ class Conversation:
         await self._guard.critical("session", "start", lambda: start(info))
         self._begun = True
         parts.bus.publish(SessionStarted(self.session_id, self._resumed))
+        if self._unfinished is not None:
+            await self._finish(*self._unfinished)
+            self._unfinished = None
 
     async def reload_config(self) -> None:
         """Adopt what the sources of configuration say now, or leave all as it was and raise.
@@ -128,8 +134,24 @@ class Conversation:
         self._resumed = True
         self._turns = sum(record.kind == "user" for record in records)
         self._budget.restore(records)
+        left = unfinished(records)
+        self._unfinished = None if left is None else (records, left)
         in_force: tuple[Message, ...] = context.get_context().messages
         return in_force
+
+    async def _finish(self, records: tuple[Record, ...], left: Unfinished) -> None:
+        """Run the calls that a crash interrupted and that may run again; the model sees the rest
+        as interrupted.
+        """
+        budget = self._budget.of_turn()
+        turn = Turn(self.session_id, left.turn_id, "", {}, budget=budget)
+        results = await self._parts.turn_loop.run_again(turn, left.calls)
+        if not results:
+            return
+        done = tuple(Record("result", left.turn_id, result=result) for result in results)
+        messages = self._parts.coordinators["session"].messages((*records, *done))
+        context = self._parts.coordinators["context"]
+        context.replace(Context(messages), source="resume", emit=self._parts.bus.publish)
 
     def turn(self, text: str, told: Mapping[str, Any], output: Any = None) -> Turn:
         """Return the next turn; `told` is what the caller tells the prompt's contributors.

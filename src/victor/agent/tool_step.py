@@ -38,26 +38,39 @@ class ToolStep:
         self._guard = bus.guard
         self.limits = Limits()
 
-    async def review(self, calls: tuple[ToolCall, ...]) -> tuple[Verdict, ...]:
+    def reviews(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
+        """Return what is known of each call before it runs, in order."""
+        unknown = tuple(CallReview(call, Effect.EFFECTFUL, known=False) for call in calls)
+        return self._guard.read(
+            "tool",
+            "reviews",
+            lambda: self._stages.tool.reviews(calls),
+            unknown,
+            fits=lambda value: _reviews(value, len(calls)),
+        )
+
+    async def review(self, reviews: tuple[CallReview, ...]) -> tuple[Verdict, ...]:
         """Return `Allow` or `Deny` for each call; where it must be asked, a person has answered.
 
         When safety fails, effects are denied. When the mode is unknown, the strictest holds.
         """
-        reviews = self._reviews(calls)
-        verdicts = await self._guard.optional(
-            "safety",
-            "review",
-            lambda: self._stages.safety.review(reviews, self._mode()),
-            None,
-            fits=lambda value: _verdicts(value, len(calls)),
-        )
-        if verdicts is None:
-            verdicts = tuple(_without_safety(review) for review in reviews)
         return tuple(
             [
-                await self._decide(call, verdict)
-                for call, verdict in zip(calls, verdicts, strict=True)
+                await self._decide(review.call, verdict)
+                for review, verdict in zip(reviews, await self._verdicts(reviews), strict=True)
             ]
+        )
+
+    async def harmless(self, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
+        """Return those of the interrupted calls that may run again without asking anybody."""
+        reviews = tuple(
+            review for review in self.reviews(calls) if review.effect is not Effect.EFFECTFUL
+        )
+        verdicts = await self._verdicts(reviews)
+        return tuple(
+            review.call
+            for review, verdict in zip(reviews, verdicts, strict=True)
+            if isinstance(verdict, Allow)
         )
 
     async def checkpoint(
@@ -142,15 +155,17 @@ class ToolStep:
             "mode", "current", lambda: self._stages.mode.current, Mode.PLAN, fits=_mode
         )
 
-    def _reviews(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
-        unknown = tuple(CallReview(call, Effect.EFFECTFUL, known=False) for call in calls)
-        return self._guard.read(
-            "tool",
-            "reviews",
-            lambda: self._stages.tool.reviews(calls),
-            unknown,
-            fits=lambda value: isinstance(value, tuple) and len(value) == len(calls),
+    async def _verdicts(self, reviews: tuple[CallReview, ...]) -> tuple[Verdict, ...]:
+        verdicts = await self._guard.optional(
+            "safety",
+            "review",
+            lambda: self._stages.safety.review(reviews, self._mode()),
+            None,
+            fits=lambda value: _verdicts(value, len(reviews)),
         )
+        if verdicts is None:
+            return tuple(_without_safety(review) for review in reviews)
+        return verdicts
 
     async def _decide(self, call: ToolCall, verdict: Verdict) -> Allow | Deny:
         decision = await self._ask(call, verdict) if isinstance(verdict, Ask) else verdict
@@ -174,7 +189,7 @@ class ToolStep:
     ) -> tuple[Verdict, ...]:
         reason = "no checkpoint could be kept, so this cannot be undone"
         decided: list[Verdict] = []
-        for review, verdict in zip(self._reviews(calls), verdicts, strict=True):
+        for review, verdict in zip(self.reviews(calls), verdicts, strict=True):
             if isinstance(verdict, Allow) and review.effect is not Effect.READ_ONLY:
                 question = f"Run {review.call.name}, although {reason}?"
                 verdict = await self._decide(review.call, Ask(question, reason))
@@ -210,6 +225,14 @@ def _without_safety(review: CallReview) -> Allow | Deny:
     if review.known and review.effect is Effect.READ_ONLY:
         return Allow("read-only; the safety check failed")
     return Deny("the safety check failed, so nothing that has effects may run")
+
+
+def _reviews(value: object, count: int) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == count
+        and all(isinstance(review, CallReview) for review in value)
+    )
 
 
 def _verdicts(value: object, count: int) -> bool:

@@ -15,7 +15,9 @@ from victor.agent.tool_step import ToolStep
 from victor.agent.turn import Limits, Turn
 from victor.errors import ContextExceeded, OutputError, ProviderError, VictorError
 from victor.events import TurnCancelled, TurnEnded, TurnFailed, TurnStarted
+from victor.intents import intents
 from victor.messages import (
+    Context,
     Message,
     Reply,
     Response,
@@ -25,9 +27,10 @@ from victor.messages import (
     ToolCall,
     ToolChoice,
     ToolResult,
+    ToolSpec,
     user,
 )
-from victor.protocols import Mode, Record
+from victor.protocols import Allow, CallReview, Endpoint, Mode, Record, Verdict
 
 INTERRUPTED_ANSWER = "\n\n[The answer was interrupted here.]"
 """Stands in the history, for the model and for people, behind an answer that broke off."""
@@ -84,11 +87,30 @@ class TurnLoop:
         turn.result_kind = "tool"
         calls = (call,)
         answers: dict[str, ToolResult] = {}
-        verdicts = await self._tools.review(calls)
+        verdicts = await self._tools.review(self._tools.reviews(calls))
         verdicts, checkpoint = await self._tools.checkpoint(turn, calls, verdicts)
         await self._tools.execute(turn, calls, verdicts, answers)
         await self._tools.settle(checkpoint)
         return answers[call.id]
+
+    async def run_again(self, turn: Turn, calls: tuple[ToolCall, ...]) -> tuple[ToolResult, ...]:
+        """Run calls that a crash interrupted, and return the results that are on record now.
+
+        Only those run that are still declared harmless to repeat, and need no person's word.
+        """
+        calls = await self._tools.harmless(calls)
+        if not calls:
+            return ()
+        answers: dict[str, ToolResult] = {}
+        allowed: tuple[Verdict, ...] = tuple(
+            Allow("interrupted, and safe to repeat") for _ in calls
+        )
+        verdicts, checkpoint = await self._tools.checkpoint(turn, calls, allowed)
+        try:
+            await self._tools.execute(turn, calls, verdicts, answers)
+        finally:
+            await self._tools.settle(checkpoint)
+        return tuple(answers.values())
 
     async def _within_time(self, turn: Turn) -> Response:
         """Run the steps, and end them when the seconds of a budget are over."""
@@ -115,7 +137,8 @@ class TurnLoop:
         for turn.step in range(1, self._most_steps() + 1):
             reply = await self._ask(turn, ToolChoice.AUTO)
             calls = reply.message.tool_calls
-            await self._record(turn, Record("reply", turn.id, message=reply.message, calls=calls))
+            reviews = self._tools.reviews(calls) if calls else ()
+            await self._record_reply(turn, reply, reviews)
             if not calls and await self._goes_back(turn, reply):
                 continue
             if not calls:
@@ -124,7 +147,7 @@ class TurnLoop:
             answers: dict[str, ToolResult] = {}
             checkpoint = None
             try:
-                verdicts = await self._tools.review(calls)
+                verdicts = await self._tools.review(reviews)
                 verdicts, checkpoint = await self._tools.checkpoint(turn, calls, verdicts)
                 await self._tools.execute(turn, calls, verdicts, answers)
             finally:
@@ -187,7 +210,7 @@ class TurnLoop:
         scale = 1.0
         while True:
             endpoint = model.endpoint()
-            context = await model.fit_context(turn, endpoint, system, tools, scale)
+            context = await self._fit(turn, endpoint, system, tools, scale)
             try:
                 return await model.reply(turn, endpoint, system, context, tools, tool_choice)
             except ContextExceeded as failure:
@@ -202,6 +225,25 @@ class TurnLoop:
                     raise
                 if not model.fall_back(failure):
                     raise
+
+    async def _fit(
+        self, turn: Turn, endpoint: Endpoint, system: str, tools: tuple[ToolSpec, ...], scale: float
+    ) -> Context:
+        """Return a context that fits; where it was compacted, that is on record before it is sent.
+
+        Else a resumed conversation would begin with all that was left out, and compact it anew.
+        """
+        before = self._in_force()
+        context = await self._model.fit_context(turn, endpoint, system, tools, scale)
+        if context is not before:
+            kept = self._in_force().messages
+            if kept != before.messages:
+                await self._record(turn, Record("compacted", turn.id, context=kept))
+        return context
+
+    def _in_force(self) -> Context:
+        stage = self._stages.context
+        return self._guard.require("context", "get_context", stage.get_context)
 
     async def _keep_partial(self, turn: Turn, partial: str) -> None:
         """Keep what a person has read of an answer that broke off, marked as such."""
@@ -235,6 +277,15 @@ class TurnLoop:
         append = self._stages.context.append
         self._guard.require("context", "append", lambda: append(*messages))
         turn.messages.extend(messages)
+
+    async def _record_reply(
+        self, turn: Turn, reply: Reply, reviews: tuple[CallReview, ...]
+    ) -> None:
+        """Commit the reply and what its calls intend, before any of them runs."""
+        calls = reply.message.tool_calls
+        intended = intents(reviews)
+        record = Record("reply", turn.id, message=reply.message, calls=calls, intents=intended)
+        await self._record(turn, record)
 
     async def _record(self, turn: Turn, record: Record) -> None:
         store = self._stages.session.record

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from victor.messages import Message, ToolCall, ToolResult
+from victor.messages import Effect, Message, ToolCall, ToolResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ class Record:
     """Figures, such as usage and seconds."""
     time: float = 0.0
     """Seconds since the epoch; the store fills it in."""
+    intents: tuple[Intent, ...] = ()
+    """With `reply`: what is intended by each of the calls."""
 
 
 @runtime_checkable

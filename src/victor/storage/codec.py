@@ -14,6 +14,7 @@ from typing import Any
 from victor.errors import SessionError
 from victor.messages import (
     Document,
+    Effect,
     Image,
     Message,
     Part,
@@ -23,7 +24,7 @@ from victor.messages import (
     ToolCall,
     ToolResult,
 )
-from victor.protocols import Record
+from victor.protocols import Intent, Record
 
 VERSION = 1
 """The form of a record that this module writes; it reads every form up to it."""
@@ -55,6 +56,10 @@ def encode(record: Record) -> str:
         form["context"] = [_message_form(message) for message in record.context]
     if record.data:
         form["data"] = dict(record.data)
+    if record.intents:
+        form["intents"] = [
+            [intent.call_id, intent.arguments_sha256, intent.effect] for intent in record.intents
+        ]
     return _dumps(form, record.kind)
 
 
@@ -80,6 +85,7 @@ def decode(kind: str, turn_id: str, time: float, body: str) -> Record:
             tuple(_message(part) for part in form.get("context", ())),
             form.get("data", {}),
             time,
+            tuple(_intent(*intent) for intent in form.get("intents", ())),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SessionError(
@@ -146,6 +152,12 @@ def _message(form: Mapping[str, Any]) -> Message:
     except ValueError:
         raise _unknown(f"a message of role {form['role']!r}") from None
     return Message(role, tuple(_part(part) for part in form["parts"]))
+
+
+def _intent(call_id: str, arguments_sha256: str, effect: str) -> Intent:
+    if effect not in tuple(Effect):
+        raise _unknown(f"an effect {effect!r}")
+    return Intent(call_id, arguments_sha256, Effect(effect))
 
 
 def _part(form: Mapping[str, Any]) -> Part:
