@@ -27,6 +27,7 @@ from victor.messages import (
 )
 from victor.providers.errors import CallSite, against_protocol
 from victor.providers.exchange import sendable_name
+from victor.providers.json_values import count, word
 from victor.providers.output_schema import strict_schema
 
 Json: TypeAlias = dict[str, Any]
@@ -260,17 +261,17 @@ class ReplyReader:
     def result(self) -> ReplyFinished:
         """Return the last delta of a whole stream."""
         usage = self._usage
-        read = _count(usage, "cache_read_input_tokens")
-        written = _count(usage, "cache_creation_input_tokens")
+        read = count(usage, "cache_read_input_tokens")
+        written = count(usage, "cache_creation_input_tokens")
         details = usage.get("output_tokens_details")
         return ReplyFinished(
             _STOP_REASONS.get(self._stop_reason, StopReason.UNKNOWN),
             Usage(
-                input=_count(usage, "input_tokens") + read + written,
-                output=_count(usage, "output_tokens"),
+                input=count(usage, "input_tokens") + read + written,
+                output=count(usage, "output_tokens"),
                 cache_read=read,
                 cache_write=written,
-                reasoning=_count(details, "thinking_tokens"),
+                reasoning=count(details, "thinking_tokens"),
             ),
             self._model,
         )
@@ -308,7 +309,7 @@ class ReplyReader:
                 self._started += 1
                 if block.get("input"):
                     self._started_with[position] = json.dumps(block["input"])
-                yield ToolCallDelta(number, _word(block, "id"), _word(block, "name"))
+                yield ToolCallDelta(number, word(block, "id"), word(block, "name"))
 
     def _place(self, event: Mapping[str, Any]) -> object:
         """Return which block the event belongs to: where it does not say, the last one."""
@@ -352,13 +353,3 @@ class ReplyReader:
         if isinstance(value, str):
             return value
         raise against_protocol(f"{source.get('type')} without {key}", self._site)
-
-
-def _word(source: Mapping[str, Any], key: str) -> str:
-    value = source.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _count(source: object, key: str) -> int:
-    value = source.get(key) if isinstance(source, dict) else None
-    return value if isinstance(value, int) else 0

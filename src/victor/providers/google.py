@@ -47,7 +47,7 @@ _ADDRESS = "https://generativelanguage.googleapis.com"
 _Answer = TypeVar("_Answer")
 
 
-class _OwnClient:
+class OwnClient:
     """A client of the SDK's that closes both of its halves, and the HTTP client it was given."""
 
     def __init__(self, client: Client, http: AsyncClient) -> None:
@@ -55,6 +55,7 @@ class _OwnClient:
         self._http = http
 
     async def close(self) -> None:
+        """Close the connections."""
         await self.client.aio.aclose()
         await self._http.aclose()
         self.client.close()
@@ -132,7 +133,7 @@ class GoogleProvider:
         """Close the running loop's connections. Safe to call twice."""
         await self._clients.aclose()
 
-    def _make_client(self) -> _OwnClient:
+    def _make_client(self) -> OwnClient:
         key = self._api_key or next(filter(None, map(os.environ.get, KEY_VARIABLES)), None)
         if not key and is_loopback(self._base_url):
             key = "none-needed"
@@ -161,7 +162,7 @@ class GoogleProvider:
             client_args={"verify": settings["verify"]},
             httpx_async_client=http,
         )
-        return _OwnClient(genai.Client(api_key=key, vertexai=False, http_options=options), http)
+        return OwnClient(genai.Client(api_key=key, vertexai=False, http_options=options), http)
 
     def _site(self, model: str) -> CallSite:
         return CallSite(

@@ -32,6 +32,7 @@ from victor.messages import (
 )
 from victor.providers.errors import CallSite, against_protocol
 from victor.providers.exchange import sendable_name
+from victor.providers.json_values import count
 
 Json: TypeAlias = dict[str, Any]
 
@@ -269,15 +270,10 @@ class ResponseReader:
 
 def _usage(usage: Json) -> Usage:
     """Return the tokens; the vendor counts thoughts beside the answer."""
-    thoughts = _count(usage, "thoughtsTokenCount")
+    thoughts = count(usage, "thoughtsTokenCount")
     return Usage(
-        input=_count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount"),
-        output=_count(usage, "candidatesTokenCount") + thoughts,
-        cache_read=_count(usage, "cachedContentTokenCount"),
+        input=count(usage, "promptTokenCount") + count(usage, "toolUsePromptTokenCount"),
+        output=count(usage, "candidatesTokenCount") + thoughts,
+        cache_read=count(usage, "cachedContentTokenCount"),
         reasoning=thoughts,
     )
-
-
-def _count(usage: Json, key: str) -> int:
-    value = usage.get(key)
-    return value if isinstance(value, int) else 0

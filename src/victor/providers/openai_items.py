@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from victor.providers.json_values import word
+
 
 class ItemPlaces:
     """Numbers the items of one reply from 0, on servers that name them differently.
@@ -51,15 +53,14 @@ class ItemPlaces:
 
     def listed(self, index: int, item: Mapping[str, Any]) -> int:
         """Return the place of an item in the list of all of them."""
-        known = self._of.get(item.get("id")) if item.get("id") else None
+        known = self._of.get(word(item, "id") or None)
         return index if known is None else known
 
 
 def _names(event: Mapping[str, Any], item: Mapping[str, Any]) -> list[object]:
     """Return what the event's item goes by, the surest first."""
-    name = item.get("id") or event.get("item_id")
+    name = word(item, "id") or word(event, "item_id")
     index = event.get("output_index")
-    name = name if isinstance(name, str) else ""
     if not isinstance(index, int):
         return [name] if name else []
     return [(name, index), name, index] if name else [index]

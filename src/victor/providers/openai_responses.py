@@ -33,6 +33,7 @@ from victor.messages import (
 )
 from victor.providers.errors import CallSite, against_protocol, stream_error
 from victor.providers.exchange import sendable_name
+from victor.providers.json_values import count, entries, word
 from victor.providers.openai_items import ItemPlaces
 from victor.providers.output_schema import NAME, strict_schema
 
@@ -209,14 +210,13 @@ class ResponseReader:
     def result(self) -> ReplyFinished:
         """Return the last delta of a whole stream."""
         return ReplyFinished(
-            self._stop_reason(), _usage(self._end.get("usage")), str(self._end.get("model") or "")
+            self._stop_reason(), _usage(self._end.get("usage")), word(self._end, "model")
         )
 
     def _stop_reason(self) -> StopReason:
         if self._end.get("status") == "incomplete":
-            details = self._end.get("incomplete_details")
-            reason = details.get("reason") if isinstance(details, dict) else None
-            return _INCOMPLETE.get(str(reason), StopReason.UNKNOWN)
+            reason = word(self._end.get("incomplete_details"), "reason")
+            return _INCOMPLETE.get(reason, StopReason.UNKNOWN)
         if self._calls:
             return StopReason.TOOL_USE
         return StopReason.REFUSAL if self._refused else StopReason.END
@@ -270,7 +270,7 @@ class ResponseReader:
         self._told.add(place)
 
     def _message(self, item: Mapping[str, Any]) -> Iterator[ReplyDelta]:
-        for part in item.get("content") or ():
+        for part in entries(item, "content"):
             match part:
                 case {"type": "output_text", "text": str(text)} if text:
                     yield TextDelta(text)
@@ -288,7 +288,7 @@ class ResponseReader:
         self._end = response
         self.finished = True
         # Servers that do not really stream send their items with the last event alone.
-        for index, item in enumerate(response.get("output") or ()):
+        for index, item in enumerate(entries(response, "output")):
             if not isinstance(item, dict):
                 continue
             place = self._places.listed(index, item)
@@ -325,14 +325,9 @@ def _usage(usage: object) -> Usage:
         return Usage()
     sent, generated = usage.get("input_tokens_details"), usage.get("output_tokens_details")
     return Usage(
-        input=_count(usage, "input_tokens"),
-        output=_count(usage, "output_tokens"),
-        cache_read=_count(sent, "cached_tokens"),
-        cache_write=_count(sent, "cache_write_tokens"),
-        reasoning=_count(generated, "reasoning_tokens"),
+        input=count(usage, "input_tokens"),
+        output=count(usage, "output_tokens"),
+        cache_read=count(sent, "cached_tokens"),
+        cache_write=count(sent, "cache_write_tokens"),
+        reasoning=count(generated, "reasoning_tokens"),
     )
-
-
-def _count(source: object, key: str) -> int:
-    value = source.get(key) if isinstance(source, dict) else None
-    return value if isinstance(value, int) else 0

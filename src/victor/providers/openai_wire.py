@@ -27,6 +27,7 @@ from victor.messages import (
 )
 from victor.providers.errors import CallSite, against_protocol
 from victor.providers.exchange import sendable_name
+from victor.providers.json_values import count, entries, word
 from victor.providers.openai_calls import CallFragments
 from victor.providers.output_schema import NAME, strict_schema
 from victor.providers.presets import Preset
@@ -227,8 +228,9 @@ class ChunkReader:
         """Yield the deltas that the chunk carries."""
         if not isinstance(chunk, dict):
             raise against_protocol("a chunk is no JSON object", self._site)
-        self._model = chunk.get("model") or self._model
-        self._note_usage(chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage"))
+        self._model = word(chunk, "model") or self._model
+        groq = chunk.get("x_groq")
+        self._note_usage(chunk.get("usage") or (groq.get("usage") if isinstance(groq, dict) else 0))
         choices = chunk.get("choices")
         if not choices:
             return
@@ -240,7 +242,7 @@ class ChunkReader:
         delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, dict):
             yield from self._delta(delta)
-        reason = choice.get("finish_reason")
+        reason = word(choice, "finish_reason")
         if reason == "error":
             raise against_protocol("the server broke the reply off with an error", self._site)
         if reason and self._text and not self._finish_reason:
@@ -254,7 +256,7 @@ class ChunkReader:
             reason = StopReason.TOOL_USE
         if reason is StopReason.END and self._refused:
             reason = StopReason.REFUSAL
-        return ReplyFinished(reason, _usage(self._usage), str(self._model))
+        return ReplyFinished(reason, _usage(self._usage), self._model)
 
     def _delta(self, delta: Mapping[str, Any]) -> Iterator[ReplyDelta]:
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")
@@ -272,7 +274,7 @@ class ChunkReader:
         if isinstance(refusal, str) and refusal:
             self._refused = True
             yield TextDelta(refusal)
-        for fragment in delta.get("tool_calls") or ():
+        for fragment in entries(delta, "tool_calls"):
             if not isinstance(fragment, dict):
                 raise against_protocol("a tool call is no JSON object", self._site)
             yield from self._calls.add(fragment)
@@ -302,25 +304,19 @@ def _content_parts(parts: list[Any]) -> Iterator[ReplyDelta]:
             case {"type": "thinking", "thinking": str(text)}:
                 yield ThinkingDelta(text)
             case {"type": "thinking", "thinking": list(inner)}:
-                words = (piece.get("text", "") for piece in inner if isinstance(piece, dict))
-                yield ThinkingDelta("".join(words))
+                yield ThinkingDelta("".join(word(piece, "text") for piece in inner))
 
 
 def _usage(usage: Json) -> Usage:
     """Return the tokens; zeros where the server did not tell."""
-    sent = _count(usage, "prompt_tokens")
+    sent = count(usage, "prompt_tokens")
     prompt = usage.get("prompt_tokens_details")
     completion = usage.get("completion_tokens_details")
     return Usage(
         input=sent,
         # Some leave reasoning out of completion_tokens, but in the total.
-        output=max(_count(usage, "completion_tokens"), _count(usage, "total_tokens") - sent),
-        cache_read=_count(prompt, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens"),
-        cache_write=_count(prompt, "cache_write_tokens"),
-        reasoning=_count(completion, "reasoning_tokens"),
+        output=max(count(usage, "completion_tokens"), count(usage, "total_tokens") - sent),
+        cache_read=count(prompt, "cached_tokens") or count(usage, "prompt_cache_hit_tokens"),
+        cache_write=count(prompt, "cache_write_tokens"),
+        reasoning=count(completion, "reasoning_tokens"),
     )
-
-
-def _count(source: object, key: str) -> int:
-    value = source.get(key) if isinstance(source, dict) else None
-    return value if isinstance(value, int) else 0

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,9 +23,13 @@ from victor.providers import sse
 from victor.providers.anthropic import AnthropicProvider
 from victor.providers.errors import CallSite
 from victor.providers.exchange import Exchange, Patience, sendable_name
+from victor.providers.google import GoogleProvider, OwnClient
+from victor.providers.google_stream import keep_body
 from victor.providers.openai import OpenAIProvider
 from victor.providers.sse import EventDecoder, EventTooLarge, ServerEvent
 from victor.testing.loopback import AnthropicLoopback, LoopbackReply, OpenAILoopback
+from victor.testing.loopback_google import GoogleLoopback
+from victor.testing.loopback_responses import ResponsesLoopback
 
 pytestmark = pytest.mark.anyio
 
@@ -37,11 +42,18 @@ REPLY = LoopbackReply(
 )
 
 
+LOOPBACKS: dict[str, Any] = {
+    "anthropic": AnthropicLoopback,
+    "openai": OpenAILoopback,
+    "responses": ResponsesLoopback,
+    "google": GoogleLoopback,
+}
+
+
 def recorded(vendor: str) -> bytes:
     """Return a whole stream, its text in UTF-8 rather than escaped."""
-    server: Any = AnthropicLoopback() if vendor == "anthropic" else OpenAILoopback()
     asked = {"model": "m", "stream": True, "stream_options": {"include_usage": True}}
-    lines = b"".join(server._events(REPLY, asked)).decode().split("\n")
+    lines = b"".join(LOOPBACKS[vendor]()._events(REPLY, asked)).decode().split("\n")
     plain = []
     for line in lines:
         if line.startswith("data: {"):
@@ -51,7 +63,7 @@ def recorded(vendor: str) -> bytes:
     return "\n".join(plain).encode()
 
 
-STREAMS = {vendor: recorded(vendor) for vendor in ("anthropic", "openai")}
+STREAMS = {vendor: recorded(vendor) for vendor in LOOPBACKS}
 
 
 class Client:
@@ -75,18 +87,70 @@ class Client:
         self.closed += 1
 
 
-def provider(vendor: str, pieces: list[bytes]) -> Any:
-    client: Any = Client(pieces)
-    if vendor == "anthropic":
-        return AnthropicProvider(client=client)
-    return OpenAIProvider(client=client, name="vllm")
+class InPieces(httpx2.AsyncByteStream):
+    """A response's body that comes in pieces."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._client.pieces:
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._client.close()
 
 
-async def understood(vendor: str, pieces: list[bytes]) -> tuple[list[ReplyDelta], Reply]:
+class Gemini(GoogleProvider):
+    """Reads what its client has, by way of the vendor's whole SDK."""
+
+    def __init__(self, client: Client) -> None:
+        self.answer = client
+        super().__init__("key", base_url=client.base_url)
+
+    def _make_client(self) -> Any:
+        from google import genai
+
+        async def answer(_: httpx2.Request) -> httpx2.Response:
+            return httpx2.Response(200, stream=InPieces(self.answer))
+
+        http = httpx2.AsyncClient(
+            transport=httpx2.MockTransport(answer), event_hooks={"response": [keep_body]}
+        )
+        options = genai.types.HttpOptions(httpx_async_client=http, base_url="http://127.0.0.1")
+        return OwnClient(genai.Client(api_key="key", vertexai=False, http_options=options), http)
+
+
+@pytest.fixture
+async def reading() -> AsyncIterator[Any]:
+    """Give a function that makes a provider which reads these pieces."""
+    gemini: list[Gemini] = []
+
+    def make(vendor: str, client: Any) -> Any:
+        if vendor == "anthropic":
+            return AnthropicProvider(client=client)
+        if vendor == "openai":
+            return OpenAIProvider(client=client, name="vllm")
+        if vendor == "responses":
+            return OpenAIProvider(client=client)
+        # The vendor's SDK takes long to make a client.
+        gemini[:] = gemini or [Gemini(client)]
+        gemini[0].answer = client
+        return gemini[0]
+
+    yield make
+    for one in gemini:
+        await one.aclose()
+
+
+async def understood(
+    reading: Any, vendor: str, pieces: list[bytes]
+) -> tuple[list[ReplyDelta], Reply]:
     request = Request("m", (user("Hi"),))
-    deltas = [delta async for delta in provider(vendor, pieces).stream(request)]
+    deltas = [delta async for delta in reading(vendor, Client(pieces)).stream(request)]
     heard: list[Any] = []
-    reply = await ChatCoordinator().reply(provider(vendor, pieces), request, heard.append)
+    one = reading(vendor, Client(pieces))
+    reply = await ChatCoordinator().reply(one, request, heard.append)
     assert heard == deltas[:-1]
     return deltas, reply
 
@@ -101,21 +165,48 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(places=st.lists(st.integers(0, 100_000), max_size=30))
-async def test_a_stream_may_be_cut_anywhere(vendor: str, places: list[int]) -> None:
+async def test_a_stream_may_be_cut_anywhere(reading: Any, vendor: str, places: list[int]) -> None:
     stream = STREAMS[vendor]
-    assert await understood(vendor, cut(stream, places)) == await understood(vendor, [stream])
+    whole = await understood(reading, vendor, [stream])
+    assert await understood(reading, vendor, cut(stream, places)) == whole
 
 
 @pytest.mark.parametrize("vendor", STREAMS)
-async def test_a_stream_may_be_cut_at_every_byte(vendor: str) -> None:
+async def test_a_stream_may_be_cut_at_every_byte(reading: Any, vendor: str) -> None:
     stream = STREAMS[vendor]
-    deltas, reply = await understood(vendor, [bytes([byte]) for byte in stream])
-    assert (deltas, reply) == await understood(vendor, [stream])
+    deltas, reply = await understood(reading, vendor, [bytes([byte]) for byte in stream])
+    assert (deltas, reply) == await understood(reading, vendor, [stream])
     assert reply.message.text == REPLY.text
     assert [dict(call.arguments) for call in reply.message.tool_calls] == [
         {"at": "ö"},
         {"at": "two"},
     ]
+
+
+ODD: tuple[Any, ...] = (None, True, 0, -1.5, 10**400, "", "x", "\ud800", [], [[]], {}, {"a": 1})
+
+
+def misshapen(stream: bytes, chance: random.Random) -> bytes:
+    """Return the stream with a few values of its JSON missing or of another kind."""
+    lines = stream.decode().split("\n")
+    told = [number for number, line in enumerate(lines) if line.startswith("data: {")]
+    for number in chance.choices(told, k=chance.randint(1, 4)):
+        event = json.loads(lines[number][6:])
+        place: Any = event
+        while True:
+            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+            key = chance.choice(keys)
+            if isinstance(place[key], dict | list) and place[key] and chance.random() < 0.8:
+                place = place[key]
+                continue
+            if chance.random() < 0.2:
+                del place[key]
+            else:
+                place[key] = chance.choice(ODD)
+            break
+        if event:
+            lines[number] = f"data: {json.dumps(event)}"
+    return "\n".join(lines).encode()
 
 
 def damaged(stream: bytes, chance: random.Random) -> bytes:
@@ -141,34 +232,37 @@ def damaged(stream: bytes, chance: random.Random) -> bytes:
     return bytes(data)
 
 
-async def survives(vendor: str, seed: int) -> bool:
+async def survives(reading: Any, vendor: str, seed: int) -> bool:
     """Return whether the damaged stream gave a reply; else it gave a `ProviderError`."""
     chance = random.Random(seed)
-    stream = damaged(STREAMS[vendor], chance)
+    stream = chance.choice((damaged, misshapen))(STREAMS[vendor], chance)
     pieces = cut(stream, [chance.randrange(len(stream)) for _ in range(chance.randint(0, 4))])
-    one = provider(vendor, pieces)
+    client = Client(pieces)
+    one = reading(vendor, client)
     try:
         reply = await ChatCoordinator().reply(one, Request("m", (user("Hi"),)), lambda _: None)
     except ProviderError:
         return False
     finally:
-        assert one._client.closed == 1
+        assert client.closed == 1
     json.dumps([dict(call.arguments) for call in reply.message.tool_calls]).encode()
     reply.message.text.encode()
     return True
 
 
 @pytest.mark.parametrize("vendor", STREAMS)
-async def test_a_damaged_stream_gives_a_reply_or_a_typed_error(vendor: str) -> None:
-    outcomes = [await survives(vendor, seed) for seed in range(150)]
+async def test_a_damaged_stream_gives_a_reply_or_a_typed_error(reading: Any, vendor: str) -> None:
+    outcomes = [await survives(reading, vendor, seed) for seed in range(150)]
     assert set(outcomes) == {True, False}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("vendor", STREAMS)
-async def test_ten_thousand_damaged_streams_give_replies_or_typed_errors(vendor: str) -> None:
+async def test_ten_thousand_damaged_streams_give_replies_or_typed_errors(
+    reading: Any, vendor: str
+) -> None:
     for seed in range(1_000, 6_000):
-        await survives(vendor, seed)
+        await survives(reading, vendor, seed)
 
 
 async def read(*pieces: bytes, whole: bool = False) -> list[object]:
