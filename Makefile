@@ -53,6 +53,6 @@ lock: $(VENV)/.dev ## resolve the pinned requirements anew
 $(VENV)/.run: pyproject.toml requirements/run.txt requirements/local.txt .ci/setup
 	@if [ -e $(VENV)/.dev ]; then .ci/setup dev && touch $@; else .ci/setup run; fi
 
-$(VENV)/.dev: pyproject.toml requirements/dev.txt requirements/local.txt .ci/setup
+$(VENV)/.dev: pyproject.toml requirements/dev.txt requirements/data.txt requirements/local.txt .ci/setup
 	@.ci/setup dev
 	@touch $(VENV)/.run

@@ -57,6 +57,8 @@ SLOW = (
     "unit/providers/test_exchange",
     "unit/providers/local/test_weights",
     "unit/tools/test_search",
+    "recall",
+    "unit/embedding",
     "unit/tools/test_shell",
     "wire",
 )

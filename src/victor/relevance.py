@@ -25,8 +25,13 @@ _SHORTEST_STEM = 3
 
 def words(text: str) -> list[str]:
     """Return the words of `text` that carry meaning: lower case, split at case, stemmed lightly."""
+    return [_stem(word) for word in telling_words(text)]
+
+
+def telling_words(text: str) -> list[str]:
+    """Return the words of `text` that carry meaning, as `words`, but as they are written."""
     found = (word.lower() for word in _WORD.findall(text))
-    return [_stem(word) for word in found if word not in _STOP]
+    return [word for word in found if word not in _STOP]
 
 
 def weights(text: str, weight: float = 1.0) -> dict[str, float]:

@@ -238,9 +238,10 @@ def _context(given: _Given) -> Any:
 
 def _tool_selection(given: _Given) -> Any:
     from victor.agent.coordinators.tool_selection_coordinator import ToolSelectionCoordinator
-    from victor.selection import STRATEGIES
+    from victor.embedding import text_likeness
+    from victor.selection import strategies
 
-    return ToolSelectionCoordinator(strategies=STRATEGIES)
+    return ToolSelectionCoordinator(strategies=strategies(text_likeness))
 
 
 def _chat(given: _Given) -> Any:

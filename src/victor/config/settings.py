@@ -111,8 +111,9 @@ class Settings(BaseModel):
     tool_output_limit: int = Field(default=8_000, ge=100)
     """Tokens of one tool result that the model is shown; the rest goes to a file."""
 
-    tool_selection_strategy: str = "all"
-    """How the tools to offer are chosen: `all`, `keyword`, `hybrid` or a registered one."""
+    tool_selection_strategy: str = "hybrid"
+    """How the tools to offer are chosen where there are more than `max_tools`: `all` (the first
+    ones), `keyword`, `semantic` (with the extra `embeddings`), `hybrid` or a registered one."""
 
     max_tools: int = Field(default=40, ge=1)
     """Tools that are offered at most."""
@@ -143,7 +144,12 @@ class Settings(BaseModel):
 
     max_retry_wait: float = Field(default=60.0, ge=0)
     """Seconds to wait at most before a model call is made again. A provider that asks to wait
-    longer fails at once."""
+    longer fails at once, and so does a call for which its rate limits have no room for longer."""
+
+    max_concurrent_calls: int | None = Field(default=None, ge=1)
+    """Model calls that may run at once at one endpoint, whoever makes them in this process; others
+    wait in order. None leaves it to the provider: the embedded model answers one at a time, and
+    vendors are held to the rate limits that they tell of."""
 
     budget_turn_tokens: int | None = Field(default=None, ge=1)
     """Tokens that one turn may take, sent and generated, cached or not. What a model call can take

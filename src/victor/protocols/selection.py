@@ -25,7 +25,10 @@ class IToolSelectionStrategy(Protocol):
     """Ranks tools by their worth for a task."""
 
     def rank(self, task: str, tools: tuple[ToolSpec, ...]) -> tuple[ScoredTool, ...]:
-        """Return every tool of `tools`, best first, with its score and the reason."""
+        """Return every tool of `tools`, best first, with its score and the reason.
+
+        It is called in a thread of its own, so that it may take its time.
+        """
         ...
 
 

@@ -1,15 +1,15 @@
 """Strategies that choose which tools to offer.
 
-`STRATEGIES` has the built-in ones by the names that `tool_selection_strategy` takes, beside `all`,
-which ranks nothing; each is loaded when it is asked for.
+`strategies` gives the built-in ones by the names that `tool_selection_strategy` takes, beside
+`all`, which ranks nothing; each is loaded when it is asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from types import MappingProxyType
 
+from victor.errors import ConfigError
+from victor.protocols.likeness import ITextLikeness
 from victor.protocols.selection import (
     IToolSelectionStrategy,
     ScoredTool,
@@ -17,26 +17,42 @@ from victor.protocols.selection import (
 )
 
 __all__ = [
-    "STRATEGIES",
     "IToolSelectionStrategy",
     "ScoredTool",
     "register_tool_selection_strategy",
+    "strategies",
 ]
 
 
-def _loaded_on_use(module: str, name: str) -> Callable[[], IToolSelectionStrategy]:
-    def make() -> IToolSelectionStrategy:
-        found = getattr(import_module(f"victor.selection.{module}"), name)
-        strategy: IToolSelectionStrategy = found()
-        return strategy
+def strategies(
+    likeness: Callable[[], ITextLikeness | None] = lambda: None,
+) -> Mapping[str, Callable[[], IToolSelectionStrategy]]:
+    """Return the built-in strategies by name, each a factory.
 
-    return make
+    `likeness` gives what knows meaning, or None: then `hybrid` compares the spelling, and asking
+    for `semantic` raises `ConfigError`.
+    """
 
+    def keyword() -> IToolSelectionStrategy:
+        from victor.selection.keyword import KeywordStrategy
 
-STRATEGIES: Mapping[str, Callable[[], IToolSelectionStrategy]] = MappingProxyType(
-    {
-        "keyword": _loaded_on_use("keyword", "KeywordStrategy"),
-        "hybrid": _loaded_on_use("hybrid", "HybridStrategy"),
-    }
-)
-"""The built-in strategies by name, each a factory."""
+        return KeywordStrategy()
+
+    def semantic() -> IToolSelectionStrategy:
+        from victor.selection.semantic import SemanticStrategy
+
+        found = likeness()
+        if found is None:
+            raise ConfigError(
+                "Tool selection `semantic` needs word embeddings, which are not installed.",
+                hint="pip install 'victor-ai[embeddings]', or choose `hybrid`, which does without.",
+            )
+        return SemanticStrategy(found)
+
+    def hybrid() -> IToolSelectionStrategy:
+        from victor.selection.hybrid import HybridStrategy
+        from victor.selection.spelling import SpellingLikeness
+
+        return HybridStrategy(likeness() or SpellingLikeness())
+
+    return {"keyword": keyword, "semantic": semantic, "hybrid": hybrid}

@@ -6,6 +6,7 @@ that a vendor's cache of the tools in front of a conversation holds.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -103,7 +104,9 @@ class ToolSelectionCoordinator:
             self._ranked = ()
             self._offer((tool.name for tool in tools), self._limit, tools)
         else:
-            self._choose(self._strategy, task, tools)
+            # A strategy may load what it compares with, and that must not hold the loop up.
+            ranked = await asyncio.to_thread(self._strategy.rank, task, tools)
+            self._choose(ranked, tools)
         by_name = {tool.name: tool for tool in tools}
         selected = tuple(by_name[name] for name in self._offered)
         self._selected = tools if selected == tools else selected
@@ -124,10 +127,7 @@ class ToolSelectionCoordinator:
         reason = "all are offered" if offered else f"more than {self._limit} tools"
         return Candidate(name, 0.0, reason, offered)
 
-    def _choose(
-        self, strategy: IToolSelectionStrategy, task: str, tools: tuple[ToolSpec, ...]
-    ) -> None:
-        ranked = strategy.rank(task, tools)
+    def _choose(self, ranked: tuple[ScoredTool, ...], tools: tuple[ToolSpec, ...]) -> None:
         matching = [one.tool.name for one in ranked if one.score > 0]
         if self._offered:
             best = matching[: max(self._limit // 2, 1)]

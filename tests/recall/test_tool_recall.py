@@ -1,0 +1,87 @@
+"""Whether the tool that is wanted is among those offered, on public questions and tools.
+
+The questions are data of the package `bfcl-eval`; none of its code is imported.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from victor.embedding import text_likeness
+from victor.messages import ToolSpec
+from victor.selection import strategies
+
+_FOUND = find_spec("bfcl_eval")
+if _FOUND is None or not _FOUND.submodule_search_locations:
+    pytest.skip("pip install --no-deps bfcl-eval", allow_module_level=True)
+_DATA = Path(_FOUND.submodule_search_locations[0]) / "data"
+_TOOLS_AT_LEAST = 200
+_QUESTIONS_AT_LEAST = 300
+
+
+class Question(NamedTuple):
+    text: str
+    wanted: frozenset[str]
+
+
+class Recall(NamedTuple):
+    at_5: float
+    at_10: float
+
+
+def _lines(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (_DATA / name).read_text("utf-8").splitlines()]
+
+
+def _questions() -> tuple[tuple[ToolSpec, ...], list[Question]]:
+    """Return all tools of both sets together, and the questions with the names that they want."""
+    tools: dict[str, ToolSpec] = {}
+    questions = []
+    for kind in ("live_multiple", "multiple"):
+        answers = {
+            one["id"]: one["ground_truth"] for one in _lines(f"possible_answer/BFCL_v4_{kind}.json")
+        }
+        for one in _lines(f"BFCL_v4_{kind}.json"):
+            for function in one["function"]:
+                name, about = function["name"], function["description"]
+                tools.setdefault(name, ToolSpec(name, about, function["parameters"]))
+            said = " ".join(m["content"] for m in one["question"][-1] if m["role"] == "user")
+            wanted = frozenset(name for call in answers[one["id"]] for name in call)
+            questions.append(Question(said, wanted))
+    return tuple(tools.values()), questions
+
+
+@pytest.fixture(scope="module")
+def recalls() -> dict[str, Recall]:
+    tools, questions = _questions()
+    assert len(tools) >= _TOOLS_AT_LEAST
+    assert len(questions) >= _QUESTIONS_AT_LEAST
+    found = {}
+    for name, make in strategies(text_likeness).items():
+        strategy = make()
+        at = {5: 0.0, 10: 0.0}
+        for question in questions:
+            ranked = [one.tool.name for one in strategy.rank(question.text, tools)[:10]]
+            for most in at:
+                at[most] += len(question.wanted & set(ranked[:most])) / len(question.wanted)
+        found[name] = Recall(at[5] / len(questions), at[10] / len(questions))
+        print(f"{name:8} recall@5 {found[name].at_5:.3f} @10 {found[name].at_10:.3f}")
+    return found
+
+
+def test_words_and_meaning_together_miss_a_quarter_fewer_tools_than_words_alone(
+    recalls: dict[str, Recall],
+) -> None:
+    hybrid, keyword = recalls["hybrid"], recalls["keyword"]
+
+    assert 1 - hybrid.at_5 < 0.75 * (1 - keyword.at_5)
+    assert 1 - hybrid.at_10 < 0.75 * (1 - keyword.at_10)
+
+
+def test_neither_part_of_the_hybrid_is_there_for_nothing(recalls: dict[str, Recall]) -> None:
+    assert recalls["hybrid"].at_5 > max(recalls["keyword"].at_5, recalls["semantic"].at_5)
