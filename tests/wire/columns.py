@@ -16,7 +16,7 @@ from victor.events import Event, ModelCallRetried
 from victor.messages import Effect, Reply, Request, ToolCall, user
 from victor.providers.anthropic import AnthropicProvider
 from victor.providers.exchange import Patience
-from victor.providers.google import GoogleProvider
+from victor.providers.google import KEY_VARIABLES, GoogleProvider
 from victor.providers.openai import OpenAIProvider
 from victor.providers.retry import RetryPolicy
 from victor.testing.faults import (
@@ -65,6 +65,7 @@ class Vendor:
     name: str
     server: type[Any]
     provider: Callable[..., Any]
+    key_variables: tuple[str, ...]
     path: str
     """What the base URL ends in."""
     turns: str
@@ -85,11 +86,11 @@ def _event(value: Any, name: str = "") -> bytes:
     return (f"event: {name}\n" if name else "").encode() + f"data: {json.dumps(value)}\n\n".encode()
 
 
-def _responses(key: str, **options: Any) -> OpenAIProvider:
+def _responses(key: str | None, **options: Any) -> OpenAIProvider:
     return OpenAIProvider(key, api="responses", **options)
 
 
-def _google(key: str, *, streaming: bool, **options: Any) -> GoogleProvider:
+def _google(key: str | None, *, streaming: bool, **options: Any) -> GoogleProvider:
     assert streaming
     return GoogleProvider(key, **options)
 
@@ -112,6 +113,7 @@ VENDORS = (
         "anthropic",
         AnthropicFaultServer,
         AnthropicProvider,
+        ("ANTHROPIC_API_KEY",),
         "",
         "messages",
         {
@@ -133,6 +135,7 @@ VENDORS = (
         "openai",
         OpenAIFaultServer,
         OpenAIProvider,
+        ("OPENAI_API_KEY",),
         "/v1",
         "messages",
         {
@@ -161,6 +164,7 @@ VENDORS = (
         "responses",
         ResponsesFaultServer,
         _responses,
+        ("OPENAI_API_KEY",),
         "/v1",
         "input",
         {"limit": "max_output_tokens", "filter": "content_filter", "unknown": "news"},
@@ -184,6 +188,7 @@ VENDORS = (
         "google",
         GoogleFaultServer,
         _google,
+        KEY_VARIABLES,
         "",
         "contents",
         {"limit": "MAX_TOKENS", "filter": "SAFETY", "unknown": "OTHER", "end": "STOP"},

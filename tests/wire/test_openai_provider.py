@@ -1,17 +1,12 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
-import httpx2
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from victor.errors import (
@@ -26,7 +21,6 @@ from victor.errors import (
 )
 from victor.events import ReplyFinished, TextDelta, ThinkingDelta, ToolCallDelta
 from victor.messages import Request, StopReason, ToolCall, ToolChoice, Usage, assistant, user
-from victor.protocols import IProvider
 from victor.providers.choose import create_provider
 from victor.providers.openai import OpenAIProvider
 from victor.providers.small_model import Completed
@@ -67,33 +61,6 @@ async def failure_of(stream: Any) -> ProviderError:
         async for _ in stream:
             pass
     return caught.value
-
-
-async def test_a_text_arrives_in_pieces_and_ends_once(wire: SimpleNamespace) -> None:
-    usage = Usage(input=100, output=7, cache_read=60, reasoning=3)
-    async with OpenAILoopback([LoopbackReply("Hello, you!", usage=usage, pieces=4)]) as server:
-        provider = provider_of(server)
-        assert isinstance(provider, IProvider)
-        *pieces, end = await wire.collect(provider.stream(HELLO))
-        await provider.aclose()
-    assert len(pieces) == 4
-    assert "".join(piece.content for piece in pieces) == "Hello, you!"
-    assert end == ReplyFinished(StopReason.END, usage, "some-model")
-
-
-async def test_parallel_calls_and_reasoning_keep_their_fragments_apart(
-    wire: SimpleNamespace,
-) -> None:
-    calls = (ToolCall("a", "read", {"path": "x"}), ToolCall("b", "list", {}))
-    async with OpenAILoopback([LoopbackReply("Look:", calls, thinking="Hmm.")]) as server:
-        deltas = await wire.collect(provider_of(server).stream(HELLO))
-    of_calls = [delta for delta in deltas if isinstance(delta, ToolCallDelta)]
-    named = [(delta.index, delta.id, delta.name) for delta in of_calls if delta.name]
-    assert named == [(0, "a", "read"), (1, "b", "list")]
-    arguments = ["".join(d.arguments for d in of_calls if d.index == n) for n in (0, 1)]
-    assert arguments == ['{"path": "x"}', "{}"]
-    assert "".join(d.content for d in deltas if isinstance(d, ThinkingDelta)) == "Hmm."
-    assert deltas[-1].stop_reason is StopReason.TOOL_USE
 
 
 async def test_an_id_of_an_earlier_call_is_not_given_again(wire: SimpleNamespace) -> None:
@@ -430,13 +397,6 @@ async def test_a_refused_call_is_victors_own_error(
     assert "the-key" not in str(failure)
 
 
-@pytest.mark.parametrize("events", [0, 1, 3])
-async def test_a_stream_that_breaks_off_never_ends_silently(events: int) -> None:
-    async with OpenAILoopback([LoopbackReply("Hello there", events=events)]) as server:
-        failure = await failure_of(provider_of(server).stream(HELLO))
-    assert type(failure) is BadReply
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -455,54 +415,6 @@ async def test_a_stream_that_breaks_off_never_ends_silently(events: int) -> None
 async def test_a_stream_against_the_protocol_is_a_bad_reply(body: bytes) -> None:
     async with OpenAILoopback([body]) as server:
         assert type(await failure_of(provider_of(server).stream(HELLO))) is BadReply
-
-
-async def test_an_error_in_mid_stream_is_raised_after_what_came_before() -> None:
-    body = chunks({"content": "So far"}, finish=None).removesuffix(b"data: [DONE]\n\n")
-    body += b'data: {"error": {"message": "Overloaded", "code": 502}}\n\n'
-    async with OpenAILoopback([body]) as server:
-        stream = provider_of(server).stream(HELLO)
-        assert await anext(stream) == TextDelta("So far")
-        with pytest.raises(ProviderUnavailable, match="Overloaded"):
-            await anext(stream)
-
-
-async def test_leaving_early_closes_the_connection() -> None:
-    async with OpenAILoopback([LoopbackReply("Hello there", events=3, stall=True)]) as server:
-        stream = provider_of(server).stream(HELLO)
-        async for _ in stream:
-            break
-        await stream.aclose()
-        await asyncio.wait_for(server.reader_left(), 5)
-    assert server.readers_left == 1
-
-
-async def test_steps_of_a_turn_share_a_connection(wire: SimpleNamespace) -> None:
-    async with OpenAILoopback(otherwise="ok") as server:
-        provider = provider_of(server)
-        for _ in range(3):
-            await wire.collect(provider.stream(HELLO))
-        assert server.connections == 1
-        await provider.aclose()
-
-
-def test_one_provider_serves_several_event_loops(wire: SimpleNamespace) -> None:
-    with OpenAILoopback(otherwise="ok") as server:
-        provider = provider_of(server)
-        for _ in range(2):
-            deltas = asyncio.run(wire.collect(provider.stream(HELLO)))
-            assert isinstance(deltas[-1], ReplyFinished)
-        assert server.connections == 2
-
-
-async def test_a_refused_connection_names_the_address_and_the_remedy() -> None:
-    async with OpenAILoopback() as server:
-        url = server.url
-    provider = OpenAIProvider(base_url=url, name="ollama")
-    failure = await failure_of(provider.stream(HELLO))
-    assert type(failure) is ProviderUnavailable
-    assert url in str(failure)
-    assert "Start the server" in failure.hint
 
 
 async def test_a_missing_key_names_the_variable_of_its_own_server() -> None:
@@ -525,47 +437,3 @@ async def test_a_key_for_openai_is_not_sent_to_another_server(
 def test_a_name_without_preset_and_address_is_refused_at_once() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'ollama'"):
         OpenAIProvider(name="olama")
-
-
-class InPieces(httpx2.AsyncByteStream):
-    """A response's body, cut where a test says."""
-
-    def __init__(self, pieces: list[bytes]) -> None:
-        self._pieces = pieces
-
-    async def __aiter__(self) -> Any:
-        for piece in self._pieces:
-            yield piece
-
-
-REPLY = LoopbackReply("Grüße, 世界!", (ToolCall("a", "read", {"päth": "ü"}),), thinking="Hm…")
-BODY = b"".join(OpenAILoopback()._events(REPLY, {"stream_options": {"include_usage": True}}))
-
-
-def through(pieces: list[bytes]) -> list[Any]:
-    import openai
-
-    def answer(_: httpx2.Request) -> httpx2.Response:
-        headers = {"content-type": "text/event-stream"}
-        return httpx2.Response(200, headers=headers, stream=InPieces(pieces))
-
-    async def run() -> list[Any]:
-        transport = httpx2.MockTransport(answer)
-        async with httpx2.AsyncClient(transport=transport) as http:
-            client = openai.AsyncOpenAI(api_key="k", http_client=http)
-            provider = OpenAIProvider(client=client, api="chat")
-            return [delta async for delta in provider.stream(HELLO)]
-
-    return asyncio.run(run())
-
-
-@pytest.fixture(scope="module")
-def uncut() -> list[Any]:
-    return through([BODY])
-
-
-@settings(max_examples=15, deadline=None)
-@given(cuts=st.lists(st.integers(1, len(BODY) - 1), max_size=25))
-def test_the_bytes_may_be_cut_anywhere(cuts: list[int], uncut: list[Any]) -> None:
-    bounds = [0, *sorted(cuts), len(BODY)]
-    assert through([BODY[a:b] for a, b in pairwise(bounds)]) == uncut
