@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from victor.errors import BadReply, ProviderError, ProviderUnavailable, RateLimitError
+from victor.places import Places
 from victor.protocols import IProvider
+from victor.rate_limits import RateLimit, RateLimits
 
 FAILURES_TO_OPEN = 3
 FAILURE_WINDOW_SECONDS = 60.0
@@ -51,15 +53,26 @@ class EndpointHealth:
     last_error: str = ""
     retry_seconds: float = 0.0
     """After how long it is tried again, where the circuit is open."""
+    running: int = 0
+    """Calls that hold one of its places, where those are limited."""
+    waiting: int = 0
+    """Calls that wait to be let in."""
+    limits: tuple[RateLimit, ...] = ()
+    """The vendor's rate limits, as they stand by its last responses."""
 
 
 class EndpointRecord:
-    """The calls to one endpoint, and its circuit."""
+    """The calls to one endpoint, its circuit, and what it still takes."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.answered = 0
         self.failed = 0
         self.last_error = ""
+        self.limits = RateLimits(clock)
+        self.places = Places()
+        """Held by the calls that run, where their number is limited."""
+        self.door = Places()
+        """One: held by whoever is about to be let in."""
         self._clock = clock
         self._recent: deque[float] = deque(maxlen=FAILURES_TO_OPEN)
         self._open_until: float | None = None
@@ -123,6 +136,17 @@ class EndpointRecord:
     def _open(self, until: float) -> None:
         self._open_until = max(until, self._open_until or until)
         self._prober = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """How calls are let in at an endpoint."""
+
+    record: EndpointRecord
+    most_calls: int | None
+    """How many may run at once; None does not limit them."""
+    longest_wait: float
+    """Seconds that a call may wait for the vendor's rate limits."""
 
 
 class EndpointRecords:

@@ -127,6 +127,18 @@ class ModelCallRetried:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelCallDelayed:
+    """A model call waits until its endpoint can take it."""
+
+    provider: str
+    model: str
+    reason: str
+    """What it waits for, for a person."""
+    wait_seconds: float | None
+    """None where nobody can tell how long."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderSwitched:
     """Another provider or model serves from now on."""
 
@@ -335,6 +347,7 @@ Event: TypeAlias = (
     | ReplyReceived
     | OutputRejected
     | ModelCallRetried
+    | ModelCallDelayed
     | ProviderSwitched
     | ApprovalRequested
     | ToolCallReviewed

@@ -6,6 +6,7 @@ import time
 from functools import partial
 
 from victor import tokens
+from victor.agent.admission import AdmittedProvider
 from victor.agent.event_bus import EventBus
 from victor.agent.guard import describe
 from victor.agent.metering import MeteredProvider
@@ -13,6 +14,7 @@ from victor.agent.stages import Stages
 from victor.agent.structured_output import answering
 from victor.agent.turn import Limits, Turn
 from victor.budget import Budget
+from victor.endpoints import Admission
 from victor.errors import ProviderError
 from victor.events import (
     Event,
@@ -23,8 +25,9 @@ from victor.events import (
     ThinkingDelta,
     ToolCallDelta,
 )
-from victor.messages import Context, Reply, Request, ToolChoice, ToolSpec, user
+from victor.messages import Context, Reply, Request, ToolChoice, ToolSpec, Usage, user
 from victor.protocols import Endpoint, IProvider, ModelInfo, PromptContext
+from victor.rate_limits import Demand
 
 MINIMAL_PROMPT = (
     "You are Victor, a careful assistant. Do only what the user asks for, and say so when a tool "
@@ -49,6 +52,7 @@ class ModelStep:
         self._guard = bus.guard
         self._last_prompt = MINIMAL_PROMPT
         self._known_specs: object = ()
+        self._last_usage = Usage()
         self.limits = Limits()
 
     async def select_tools(self, turn: Turn) -> tuple[ToolSpec, ...]:
@@ -162,11 +166,16 @@ class ModelStep:
         )
         stage = self._stages.context
         size = self._guard.read("context", "token_count", stage.token_count, 0, fits=_count)
-        if turn.budget is not None:
+        admission = self._admission(endpoint)
+        if turn.budget is not None or admission is not None:
             overhead = self._guard.read(
                 "context", "overhead", lambda: stage.overhead(system, tools), 0, fits=_count
             )
-            provider = self._metered(turn.budget, endpoint, request, size + overhead)
+            if turn.budget is not None:
+                provider = self._metered(turn.budget, endpoint, request, size + overhead)
+            if admission is not None:
+                demand = self._demand(size + overhead)
+                provider = AdmittedProvider(provider, admission, demand, self._publish)
         asked = answering(provider, request)
         self._publish(StepStarted(turn.id, turn.step, provider.name, model, size))
         started = time.monotonic()
@@ -184,11 +193,23 @@ class ModelStep:
             first.stop()
         cost = self._cost(endpoint, reply)
         turn.count(reply.usage, cost)
+        self._last_usage = reply.usage
         self._guard.read("provider", "succeeded", self._stages.provider.succeeded, None, fits=_none)
         waited = first.heard_at - started if first.heard_at else None
         seconds = time.monotonic() - started
         self._publish(ReplyReceived(turn.id, turn.step, reply, seconds, waited, cost))
         return reply
+
+    def _admission(self, endpoint: Endpoint) -> Admission | None:
+        admit = self._stages.provider.admission
+        return self._guard.read(
+            "provider", "admission", lambda: admit(endpoint), None, fits=_admission
+        )
+
+    def _demand(self, size: int) -> Demand:
+        """Return what a call takes; what was sent before is taken to be in the vendor's cache."""
+        last = self._last_usage
+        return Demand(size, max(0, size - last.cache_read - last.cache_write))
 
     def _metered(
         self, budget: Budget, endpoint: Endpoint, request: Request, size: int
@@ -233,9 +254,13 @@ class ModelStep:
         request = Request(model=model, messages=(user(text),), system=instructions)
         served = Endpoint(endpoint.provider, model)
         provider = served.provider
+        size = tokens.of_text(instructions) + tokens.of_text(text)
         if turn.budget is not None:
-            size = tokens.of_text(instructions) + tokens.of_text(text)
             provider = self._metered(turn.budget, served, request, size)
+        admission = self._admission(served)
+        if admission is not None:
+            demand = Demand(size, size)
+            provider = AdmittedProvider(provider, admission, demand, self._publish)
         reply = await self._stages.chat.reply(provider, request, _unheard)
         turn.count(reply.usage, self._cost(served, reply))
         return reply.message.text
@@ -257,6 +282,10 @@ class _FirstPiece:
     def stop(self) -> None:
         """Listen no longer."""
         self._bus.unwatch(self._hear)
+
+
+def _admission(value: object) -> bool:
+    return value is None or isinstance(value, Admission)
 
 
 def _info(value: object) -> bool:

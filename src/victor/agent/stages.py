@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from victor.endpoints import Admission
 from victor.errors import ProviderError
 from victor.messages import (
     Context,
@@ -74,6 +75,10 @@ class ProviderStage(Protocol):
 
     def succeeded(self) -> None:
         """Note that the current endpoint has answered."""
+        ...
+
+    def admission(self, endpoint: Endpoint) -> Admission | None:
+        """Return how calls are let in at `endpoint`; None where nothing has to be waited for."""
         ...
 
 

@@ -37,6 +37,9 @@ def notice(event: Event) -> str:
     match event:
         case happened.ModelCallRetried(provider, attempt, error, wait):
             return f"{provider}: {error} Trying again in {duration(wait)} (attempt {attempt + 1})."
+        case happened.ModelCallDelayed(provider, model, reason, seconds):
+            span = "until then" if seconds is None else duration(seconds)
+            return f"{provider} · {model}: {reason}; waiting {span}."
         case happened.ProviderSwitched(provider, model, reason):
             return f"{provider} · {model} serves from now on: {reason}"
         case happened.ContextCompacted():

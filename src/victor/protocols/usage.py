@@ -86,6 +86,7 @@ _TABLE: Final[Mapping[type, _Figures]] = {
     e.ReplyReceived: _reply,
     e.OutputRejected: _fields("turn_id", "attempt"),
     e.ModelCallRetried: _fields("provider", "attempt", "wait_seconds"),
+    e.ModelCallDelayed: _fields("provider", "model", "wait_seconds"),
     e.ProviderSwitched: _fields("provider", "model"),
     e.ApprovalRequested: _tool,
     e.ToolCallReviewed: _reviewed,

@@ -24,7 +24,9 @@ from victor.providers.errors import (
     too_large,
     translate,
 )
+from victor.providers.rate_limit_headers import rate_limits
 from victor.providers.sse import EventDecoder, EventTooLarge, ServerEvent
+from victor.rate_limits import RateLimits
 
 _NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -94,7 +96,7 @@ class Exchange:
     """One answer as JSON objects, whether it is a stream of events or one whole object.
 
     Silence counts while it is waited for, and not while the reader is busy. `fault` is what the
-    SDK's own errors are.
+    SDK's own errors are. `limits` hear what the response says of the vendor's rate limits.
     """
 
     def __init__(
@@ -104,8 +106,10 @@ class Exchange:
         fault: type[Exception],
         *,
         whole: bool = False,
+        limits: RateLimits | None = None,
     ) -> None:
         self._site = site
+        self._limits = limits
         self._patience = patience
         self._fault = fault
         self._limit = patience.whole if whole else patience.first_event
@@ -119,12 +123,14 @@ class Exchange:
         stream: SdkStream | None = None
         try:
             stream = await self._patiently(sent)
+            self._hear(stream.response)
             async for event in self._read(stream.response.aiter_bytes()):
                 yield event
         except ProviderError:
             if not self._ending:
                 raise
         except (httpx2.HTTPError, ValueError, OSError, self._fault) as error:
+            self._hear(getattr(error, "response", None))
             if not self._ending:
                 raise translate(error, self._site) from None
         finally:
@@ -136,6 +142,11 @@ class Exchange:
         self._ending = True
         self._limit = seconds
         self._waited = 0.0
+
+    def _hear(self, response: object) -> None:
+        headers = getattr(response, "headers", None)
+        if self._limits is not None and headers is not None:
+            self._limits.hear(rate_limits(headers))
 
     async def _read(self, pieces: AsyncIterator[bytes]) -> AsyncGenerator[object, None]:
         size = 0

@@ -52,6 +52,8 @@ class LocalProvider:
     """
 
     name = "local"
+    most_calls = 1
+    """The runtime answers one call at a time; others would wait inside of it, unseen."""
 
     def __init__(
         self,

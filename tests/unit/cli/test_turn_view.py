@@ -207,6 +207,11 @@ def test_an_announcement_is_printed_for_good() -> None:
     ("event", "words"),
     [
         (e.ModelCallRetried("p", 1, "Overloaded.", 2.0), "Trying again in 2.0 s (attempt 2)"),
+        (e.ModelCallDelayed("p", "m", "1 running there already", None), "waiting until then"),
+        (
+            e.ModelCallDelayed("p", "m", "its limit is reached", 7.0),
+            "p · m: its limit is reached; waiting 7.0 s",
+        ),
         (e.ProviderSwitched("p", "m", "it failed"), "p · m serves from now on: it failed"),
         (e.ContextCompacted("hybrid", "full", 9, 3, 9000, 3000), "9,000 → 3,000 tokens"),
         (e.HistoryRepaired("resume", ("a", "b")), "History repaired (resume): a; b"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from victor.endpoints import RECORDS, EndpointHealth, EndpointRecord, EndpointRecords
+from victor.endpoints import RECORDS, Admission, EndpointHealth, EndpointRecord, EndpointRecords
 from victor.errors import ContextExceeded, InvalidRequest, ProviderError, VictorError
 from victor.protocols import Ability, Endpoint, IProvider, ModelInfo
 
@@ -59,9 +59,13 @@ class ProviderCoordinator:
         self._tried: set[_Choice] = set()
         self._asked: _Choice | None = None
         self._overrides: Mapping[str, Mapping[str, Any]] = {}
+        self._most_calls: int | None = None
+        self._longest_wait = 60.0
 
     def configure(self, config: Mapping[str, Any]) -> None:
-        """Adopt the settings `model`, `fallbacks` and `models`."""
+        """Adopt the settings on the model, its fallbacks, and how long and for whom calls wait."""
+        self._most_calls = config.get("max_concurrent_calls")
+        self._longest_wait = config.get("max_retry_wait", self._longest_wait)
         model = config.get("model") or self._endpoint(self._first).model
         if model != self._endpoint(self._first).model:
             self.switch(None, model)
@@ -119,6 +123,18 @@ class ProviderCoordinator:
         serving.set_aside_until = float("-inf")
         if serving.record is not None:
             serving.record.succeeded()
+
+    def admission(self, endpoint: Endpoint) -> Admission | None:
+        """Return how calls are let in at `endpoint`; None where nothing has to be waited for."""
+        provider = endpoint.provider
+        most = self._most_calls or getattr(provider, "most_calls", None)
+        # Rate limits are a server's, which has an address.
+        if most is None and not getattr(provider, "address", ""):
+            return None
+        chain = (self._first, *self._fallbacks)
+        record = next((one.record for one in chain if one.endpoint == endpoint), None)
+        record = record or self._records.of(provider, endpoint.model)
+        return Admission(record, most, self._longest_wait)
 
     def model_info(self, endpoint: Endpoint) -> ModelInfo:
         """Return what is known of the endpoint's model, the setting `models` first."""
@@ -202,4 +218,7 @@ def _health(choice: _Choice, serving: _Choice) -> EndpointHealth:
         record.failed,
         record.last_error,
         record.retry_seconds,
+        record.places.taken,
+        record.places.waiting + record.door.waiting,
+        record.limits.known(),
     )

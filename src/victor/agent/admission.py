@@ -1,0 +1,118 @@
+"""Model calls that wait until their endpoint can take them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import cast
+
+from victor.endpoints import Admission
+from victor.errors import RateLimitError
+from victor.events import ModelCallDelayed, ReplyDelta
+from victor.messages import Request
+from victor.protocols import Emit, IProvider, ModelInfo
+from victor.rate_limits import Demand, RateLimit
+
+
+class AdmittedProvider:
+    """A provider whose every call first waits for its turn at the endpoint. Fits `IProvider`.
+
+    Calls are let in one after another, in the order in which they came: each when there is a place
+    for it, and when what the vendor said of its rate limits has room for it. It holds the place
+    until its answer has ended, however that ends. Each wait is told by `ModelCallDelayed`.
+    """
+
+    def __init__(
+        self,
+        provider: IProvider,
+        admission: Admission,
+        demand: Demand,
+        emit: Emit,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Admit calls that take about `demand` by `admission`."""
+        self._provider = provider
+        self._admission = admission
+        self._demand = demand
+        self._emit = emit
+        self._sleep = sleep
+
+    @property
+    def name(self) -> str:
+        """The vendor."""
+        return self._provider.name
+
+    def model_info(self, model: str) -> ModelInfo:
+        """Return what is known of `model`, without the network."""
+        return self._provider.model_info(model)
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        await self._provider.aclose()
+
+    async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
+        """Make one model call when it is let in.
+
+        Raises `ProviderError`; `RateLimitError` where it would wait longer than it may.
+        """
+        await self._enter(request.model)
+        try:
+            stream = cast("AsyncGenerator[ReplyDelta, None]", self._provider.stream(request))
+            async with aclosing(stream) as deltas:
+                async for delta in deltas:
+                    yield delta
+        finally:
+            self._leave()
+
+    async def _enter(self, model: str) -> None:
+        """Take a place, and what the rate limits have room for."""
+        record, most = self._admission.record, self._admission.most_calls
+        if most is not None and not record.places.has_room(most):
+            self._tell(model, f"{record.places.taken} running there already", None)
+        elif not record.door.has_room(1):
+            self._tell(model, "others wait there already", None)
+        await record.door.take(1)
+        try:
+            if most is not None:
+                await record.places.take(most)
+            try:
+                await self._await_room(model)
+            except BaseException:
+                self._leave()
+                raise
+        finally:
+            record.door.release()
+
+    def _leave(self) -> None:
+        if self._admission.most_calls is not None:
+            self._admission.record.places.release()
+
+    async def _await_room(self, model: str) -> None:
+        limits = self._admission.record.limits
+        left = self._admission.longest_wait
+        while limits:
+            seconds, limit = limits.wait(self._demand)
+            if limit is None:
+                limits.take(self._demand)
+                return
+            if seconds > left:
+                raise self._refusal(model, seconds, limit)
+            self._tell(model, f"its limit on {limit.name} is reached for now", seconds)
+            await self._sleep(seconds)
+            left -= seconds
+
+    def _tell(self, model: str, reason: str, seconds: float | None) -> None:
+        self._emit(ModelCallDelayed(self.name, model, reason, seconds))
+
+    def _refusal(self, model: str, seconds: float, limit: RateLimit) -> RateLimitError:
+        of = f" of {limit.limit:,}" if limit.limit else ""
+        return RateLimitError(
+            f"The vendor's limit on {limit.name} has no room for this call: {limit.remaining:,}{of}"
+            f" are left, and enough of them in {seconds:,.0f} s.",
+            provider=self.name,
+            model=model,
+            retry_after=seconds,
+            hint="Wait and try again, or configure a fallback provider.",
+        )
