@@ -16,6 +16,7 @@ from victor.agent.turn import Turn
 from victor.budget import Budget
 from victor.errors import SessionError, VictorError
 from victor.events import HistoryRepaired, SessionStarted
+from victor.history import last_number
 from victor.intents import Unfinished, unfinished
 from victor.messages import Context, Message
 from victor.protocols import Endpoint, Mode, Record, SessionInfo
@@ -121,8 +122,7 @@ class Conversation:
             )
         session = self._parts.coordinators["session"]
         context = self._parts.coordinators["context"]
-        if session_id == "last":
-            session_id = await session.latest(str(self._workspace))
+        session_id = await session.resolve(session_id, str(self._workspace))
         await session.open(session_id)
         records = await session.load(session_id)
         messages, repairs = session.restore(records)
@@ -132,7 +132,7 @@ class Conversation:
         self._parts.turn_loop.forget_mode()
         self.session_id = session_id
         self._resumed = True
-        self._turns = sum(record.kind == "user" for record in records)
+        self._turns = last_number(records)
         self._budget.restore(records)
         left = unfinished(records)
         self._unfinished = None if left is None else (records, left)
@@ -152,6 +152,22 @@ class Conversation:
         messages = self._parts.coordinators["session"].messages((*records, *done))
         context = self._parts.coordinators["context"]
         context.replace(Context(messages), source="resume", emit=self._parts.bus.publish)
+
+    async def fork(self, session_id: str, at_turn: int | None) -> tuple[Message, ...]:
+        """Go on with a copy of a recorded session; return its messages. Raises as `resume`."""
+        if self._begun:
+            raise SessionError("A conversation has begun here.", hint="Fork before the first turn.")
+        session = self._parts.coordinators["session"]
+        parent = await session.resolve(session_id, str(self._workspace))
+        endpoint = self.endpoint()
+        await session.fork(
+            parent,
+            self.session_id,
+            at_turn=at_turn,
+            provider=endpoint.provider.name,
+            model=endpoint.model,
+        )
+        return await self.resume(self.session_id)
 
     def turn(self, text: str, told: Mapping[str, Any], output: Any = None) -> Turn:
         """Return the next turn; `told` is what the caller tells the prompt's contributors.

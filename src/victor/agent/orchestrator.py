@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from victor.agent.assembly import assemble
 from victor.agent.conversation import Conversation
-from victor.agent.coordinator_access import CoordinatorAccess, Coordinators, named
+from victor.agent.coordinator_access import Coordinators, named
 from victor.agent.guard import Health, State
+from victor.agent.session_access import SessionAccess
 from victor.agent.turn_stream import stream_turn
 from victor.errors import SessionError, TurnInProgress, VictorError, WrongEventLoop
 from victor.events import Event, ModeChanged, ProviderSwitched, TextDelta
-from victor.messages import JsonObject, Message, Response, ToolCall, ToolResult
+from victor.messages import JsonObject, Response, ToolCall, ToolResult
 from victor.protocols import (
     Endpoint,
     IApprover,
@@ -25,7 +26,6 @@ from victor.protocols import (
     ITool,
     Mode,
     RunTurn,
-    SessionInfo,
 )
 from victor.protocols.evaluation import EvaluationReport, ISuite
 from victor.protocols.workflow import IWorkflow, WorkflowResult
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from victor.config.settings import Settings
 
 
-class AgentOrchestrator(CoordinatorAccess):
+class AgentOrchestrator(SessionAccess):
     """One conversation with an agent that may use tools in a workspace.
 
     Not thread-safe: it belongs to the event loop that it is first used in, and raises
@@ -162,19 +162,6 @@ class AgentOrchestrator(CoordinatorAccess):
         self.config_coordinator.set("mode", after.value, source="set_mode")
         if before is not after:
             self._bus.publish(ModeChanged(before, after))
-
-    async def resume(self, session_id: str = "last") -> tuple[Message, ...]:
-        """Go on with a recorded session (`last`: the workspace's latest), and return its messages.
-
-        Raises `SessionNotFound`, or `SessionError` where this orchestrator has had a turn already.
-        """
-        self._enter()
-        return await self._conversation.resume(session_id)
-
-    async def sessions(self, limit: int = 50) -> tuple[SessionInfo, ...]:
-        """Return the workspace's recorded sessions, the last used first."""
-        self._enter()
-        return await self.session_coordinator.list(str(self.workspace), limit)
 
     async def preview_undo(self) -> UndoReport:
         """Return what `undo` would do, with a diff, and do nothing."""

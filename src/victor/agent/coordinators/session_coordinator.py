@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
 
-from victor.errors import SessionNotFound
-from victor.messages import Message, ToolCall, ToolResult, tool_results
-from victor.pairing import interrupted, repair
+from victor import labels
+from victor.errors import SessionError, SessionNotFound, UnknownNameError
+from victor.history import ENDS, restored, turns, until
+from victor.messages import Message
 from victor.protocols import ISessionStore, Record, SessionInfo, SessionMatch
 
-_TITLE_LENGTH = 60
+Export: TypeAlias = Callable[[SessionInfo, tuple[Record, ...]], str]
+"""Returns a session as a text in one form."""
+
+Import: TypeAlias = Callable[[str], tuple[SessionInfo, tuple[Record, ...]]]
+"""Returns the session that a text holds. Raises `SessionError`."""
 
 
 class SessionCoordinator:
-    """Records sessions in `store`. Nothing is acknowledged that the store has not committed."""
+    """Records sessions in `store`. Nothing is acknowledged that the store has not committed.
 
-    def __init__(self, store: ISessionStore) -> None:
+    `exports` are the forms that a session can be given out in, by name; `read` takes one in.
+    """
+
+    def __init__(
+        self,
+        store: ISessionStore,
+        *,
+        exports: Mapping[str, Export] | None = None,
+        read: Import | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
+        self._exports = dict(exports or {})
+        self._read = read
+        self._clock = clock
         self._begun: dict[str, SessionInfo] = {}
         """Sessions that are started and have no record yet: they leave nothing behind."""
 
@@ -59,21 +78,78 @@ class SessionCoordinator:
 
         A call that was begun and has no result gets one that says so.
         """
-        rebuilding = _Rebuilding(records)
-        for record in records:
-            rebuilding.add(record)
-        rebuilding.close_step()
-        messages, repairs = repair(tuple(rebuilding.messages))
-        return messages, (*rebuilding.notes, *repairs)
+        return restored(records)
+
+    async def fork(
+        self,
+        session_id: str,
+        fork_id: str,
+        *,
+        at_turn: int | None = None,
+        provider: str = "",
+        model: str = "",
+    ) -> SessionInfo:
+        """Begin the session `fork_id` with another's history, up to the end of its turn `at_turn`.
+
+        None takes all of it, 0 nothing. The other is not touched; what its turns cost stays its
+        own. Raises `SessionNotFound`, or `SessionError` where there is no such turn.
+        """
+        parent, records = await self._store.info(session_id), await self._store.load(session_id)
+        had = turns(records)
+        last = len(had) if at_turn is None else at_turn
+        if not 0 <= last <= len(had):
+            raise SessionError(
+                f"Session {session_id!r} has no turn {last}: it has {len(had)}.",
+                hint=f"Fork it at one of 0 to {len(had)}.",
+            )
+        kept = tuple(_inherited(record) for record in until(records, last))
+        if last and had[last - 1].end is None:
+            # What the parent is still doing is not the fork's to finish.
+            kept = (*kept, Record("cancelled", had[last - 1].id, time=self._clock()))
+        info = replace(
+            parent,
+            id=fork_id,
+            created=self._clock(),
+            updated=self._clock(),
+            provider=provider or parent.provider,
+            model=model or parent.model,
+            parent=session_id,
+            parent_turn=last,
+        )
+        await self._store.add(info, kept)
+        return await self._store.info(fork_id)
 
     async def info(self, session_id: str) -> SessionInfo:
         """Return the session as listed. Raises `SessionNotFound`."""
         begun = self._begun.get(session_id)
         return begun if begun is not None else await self._store.info(session_id)
 
-    async def list(self, workspace: str | None = None, limit: int = 50) -> tuple[SessionInfo, ...]:
-        """Return recorded sessions, the last used first; of one workspace only, if named."""
-        return await self._store.list(workspace, limit)
+    async def list(
+        self, workspace: str | None = None, limit: int = 50, tag: str | None = None
+    ) -> tuple[SessionInfo, ...]:
+        """Return recorded sessions, the last used first; of one workspace or tag only, if named."""
+        return await self._store.list(workspace, limit, tag)
+
+    async def resolve(self, name: str, workspace: str | None = None) -> str:
+        """Return the id that is meant: `last` (of the workspace), an id, or how just one begins.
+
+        Raises `SessionNotFound`, or `SessionError` where several begin so.
+        """
+        if name == "last":
+            return await self.latest(workspace)
+        if name in self._begun:
+            return name
+        found = await self._store.find(name) if name else ()
+        if name in found:
+            return name
+        if len(found) > 1:
+            raise SessionError(
+                f"Several sessions begin with {name!r}: {', '.join(found)}.",
+                hint="Give more of the id.",
+            )
+        if not found:
+            raise SessionNotFound(name)
+        return found[0]
 
     async def latest(self, workspace: str | None = None) -> str:
         """Return the id of the session used last. Raises `SessionNotFound` where there is none."""
@@ -91,12 +167,48 @@ class SessionCoordinator:
 
     async def rename(self, session_id: str, title: str) -> None:
         """Give the session another title. Raises `SessionNotFound`."""
-        title = _title(title)
+        title = labels.title(title)
         begun = self._begun.get(session_id)
         if begun is not None:
             self._begun[session_id] = replace(begun, title=title)
             return
         await self._store.rename(session_id, title)
+
+    async def tag(
+        self, session_id: str, *tags: str, remove: tuple[str, ...] = ()
+    ) -> tuple[str, ...]:
+        """Put tags on the session, take others off, and return those that it has then.
+
+        Raises `SessionNotFound`, or `SessionError` for what cannot be a tag.
+        """
+        info = await self.info(session_id)
+        kept = tuple(sorted({*info.tags, *map(labels.tag, tags)} - set(remove)))
+        if session_id in self._begun:
+            self._begun[session_id] = replace(info, tags=kept)
+        else:
+            await self._store.set_tags(session_id, kept)
+        return kept
+
+    async def export(self, session_id: str, form: str) -> str:
+        """Return the session as a text in one of the forms. Raises `UnknownNameError`."""
+        make = self._exports.get(form)
+        if make is None:
+            raise UnknownNameError("form of export", form, tuple(self._exports))
+        return make(await self._store.info(session_id), await self._store.load(session_id))
+
+    async def add(
+        self, text: str, *, as_id: str | None = None, workspace: str | None = None
+    ) -> SessionInfo:
+        """Record the session that an export holds, under another id or workspace if named.
+
+        Raises `SessionError`, and then nothing was recorded.
+        """
+        if self._read is None:
+            raise SessionError("This coordinator was made without a way to read exports.")
+        info, records = self._read(text)
+        info = replace(info, id=as_id or info.id, workspace=workspace or info.workspace)
+        await self._store.add(info, records)
+        return await self._store.info(info.id)
 
     async def delete(self, session_id: str) -> None:
         """Forget the session. Raises `SessionNotFound`."""
@@ -110,66 +222,13 @@ class SessionCoordinator:
 
     async def _create(self, info: SessionInfo, record: Record) -> None:
         if not info.title and record.message is not None:
-            info = replace(info, title=_title(record.message.text))
+            info = replace(info, title=labels.title(record.message.text))
         await self._store.create(info)
         self._begun.pop(info.id, None)
 
 
-@dataclass(slots=True)
-class _Rebuilding:
-    """A walk through the records: the messages so far, and the step that is not closed yet."""
-
-    records: tuple[Record, ...]
-    messages: list[Message] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    open_turn: str = ""
-    open_calls: tuple[ToolCall, ...] = ()
-    results: dict[tuple[str, str], deque[ToolResult]] = field(default_factory=dict)
-    """What calls gave, by turn and call; a result may have come after its turn was cancelled."""
-
-    def __post_init__(self) -> None:
-        for record in self.records:
-            if record.kind == "result" and record.result is not None:
-                key = (record.turn_id, record.result.call_id)
-                self.results.setdefault(key, deque()).append(record.result)
-
-    def add(self, record: Record) -> None:
-        match record.kind:
-            case "user" | "reply" if record.message is not None:
-                self.close_step()
-                self.messages.append(record.message)
-                self._open_step(record.turn_id, record.calls or record.message.tool_calls)
-            case "compacted":
-                self.close_step()
-                self.messages = list(record.context)
-                if self.messages:
-                    self._open_step(record.turn_id, self.messages[-1].tool_calls)
-            case "cancelled" | "failed" | "ended":
-                self.close_step()
-
-    def close_step(self) -> None:
-        """Answer the calls of the step, if it had some, in one message."""
-        if self.open_calls:
-            self.messages.append(tool_results(*self._answers(self.open_calls)))
-        self.open_calls = ()
-
-    def _open_step(self, turn_id: str, calls: tuple[ToolCall, ...]) -> None:
-        self.open_turn, self.open_calls = turn_id, calls
-
-    def _answers(self, calls: tuple[ToolCall, ...]) -> Iterable[ToolResult]:
-        for call in calls:
-            given = self.results.get((self.open_turn, call.id))
-            if given:
-                yield given.popleft()
-                continue
-            self.notes.append(f"tool call {call.name!r} ({call.id}) was interrupted; it is said so")
-            yield interrupted(call)
-
-
-def _title(text: str) -> str:
-    """Return the first words of `text`, on one line."""
-    line = " ".join(text.split())
-    if len(line) <= _TITLE_LENGTH:
-        return line
-    cut = line[: _TITLE_LENGTH - 1]
-    return f"{cut.rsplit(' ', 1)[0]}…"
+def _inherited(record: Record) -> Record:
+    """Return the record as a fork has it: what the turn took was spent by the parent."""
+    if record.kind not in ENDS:
+        return record
+    return replace(record, data={"of_parent": dict(record.data)})

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from victor.agent.outputs import Outputs
 from victor.errors import ConfigError, ToolError, VictorError
 from victor.events import ToolCallStarted
 from victor.messages import Effect, JsonObject, ToolCall, ToolResult, ToolSpec
@@ -60,7 +61,7 @@ class ToolCoordinator:
     """Runs the calls that safety let pass.
 
     `output_limit` is in tokens, estimated at four characters each. What a result has beyond it
-    goes to a file in `spill_folder`; without one it is dropped, and the model is told so.
+    goes to a file below `spill_folder`; without one it is dropped, and the model is told so.
     `fit_arguments` checks arguments against a tool's schema; without it tools check their own.
     """
 
@@ -79,8 +80,7 @@ class ToolCoordinator:
         self._telling: dict[str, IToolAccess] = {}
         self._specs: tuple[ToolSpec, ...] = ()
         self._fit = fit_arguments or _as_given
-        self._spill_folder = spill_folder
-        self._spilled = 0
+        self._outputs = None if spill_folder is None else Outputs(spill_folder)
         self._environment = ToolEnvironment(
             workspace=(workspace or Path.cwd()).resolve(),
             session_id=session_id,
@@ -119,6 +119,14 @@ class ToolCoordinator:
     def start_session(self, session_id: str) -> None:
         """Tell tools from now on that they run in this session."""
         self._environment = replace(self._environment, session_id=session_id)
+
+    async def forget_session(self, session_id: str) -> None:
+        """Delete what the session's tools had set aside. Raises `ToolError`."""
+        try:
+            if self._outputs is not None:
+                await self._outputs.forget(session_id)
+        except OSError as error:
+            raise ToolError(f"{error.filename} cannot be deleted: {error.strerror}.") from error
 
     def reviews(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
         """Return what safety needs to know of each call, in order."""
@@ -224,12 +232,9 @@ class ToolCoordinator:
         head = _whole_lines(content[: limit * 2 // 3])
         tail = _whole_lines(content[-(limit // 3) :][::-1])[::-1]
         path, kept = "", "The rest was dropped; ask for less."
-        if self._spill_folder is not None:
-            self._spilled += 1
-            name = re.sub(r"[^A-Za-z0-9_-]", "_", f"{call.name}-{call.id}")[:80]
-            file = self._spill_folder / f"{name}-{self._spilled}.txt"
+        if self._outputs is not None:
             try:
-                await asyncio.to_thread(_keep, file, content)
+                file = await self._outputs.keep(self._environment.session_id, call, content)
             except OSError as error:
                 kept = f"The rest could not be kept ({error.strerror}); ask for less."
             else:
@@ -377,11 +382,6 @@ def _whole_lines(text: str) -> str:
     """Drop the line that was cut, unless that would drop much."""
     end = text.rfind("\n")
     return text[:end] if end > len(text) // 2 else text
-
-
-def _keep(file: Path, content: str) -> None:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file.write_text(content, encoding="utf-8")
 
 
 def _positive(config: Mapping[str, Any], key: str, otherwise: float) -> float:

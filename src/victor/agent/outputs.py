@@ -1,0 +1,59 @@
+"""Where the whole of a tool's output goes that is too long for the model: a file in a folder.
+
+Each session has a folder of its own, so that they do not write over each other's files, and what a
+session set aside goes when it is deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+from victor.messages import ToolCall
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Outputs:
+    """The files in `folder`, which is made at first use. Only their owner may read them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._kept = 0
+
+    async def keep(self, session_id: str, call: ToolCall, content: str) -> Path:
+        """Write a call's output to a file of its own and return its path. Raises `OSError`."""
+        self._kept += 1
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", f"{call.name}-{call.id}")[:80]
+        file = self._of(session_id) / f"{name}-{self._kept}.txt"
+        return await asyncio.to_thread(_write, file, content)
+
+    async def forget(self, session_id: str) -> None:
+        """Delete what the session has set aside. Raises `OSError`."""
+        folder = self._of(session_id)
+        if session_id and folder.is_dir():
+            await asyncio.to_thread(shutil.rmtree, folder)
+
+    def _of(self, session_id: str) -> Path:
+        if not session_id:
+            return self._folder
+        # Ids may come from outside and are no file names.
+        plain = _PLAIN.fullmatch(session_id)
+        digest = sha256(session_id.encode(errors="surrogatepass")).hexdigest()[:32]
+        return self._folder / (session_id if plain else f"session.{digest}")
+
+
+def _write(file: Path, content: str) -> Path:
+    """Write a new file and return its path: another one where `file` exists."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A resumed session counts anew: what an earlier run of it has kept is not written over.
+    while file.exists():
+        file = file.with_stem(f"{file.stem}_")
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(content)
+    return file
