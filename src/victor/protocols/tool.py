@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from victor.messages import JsonObject, ToolCall, ToolResult, ToolSpec
+from victor.messages import Image, JsonObject, ToolCall, ToolResult, ToolSpec
 from victor.protocols.safety import Access
 
 
@@ -21,6 +21,8 @@ class ToolOutput:
     display: str = ""
     """What a person is shown instead, such as a diff; may be empty."""
     is_error: bool = False
+    images: tuple[Image, ...] = ()
+    """Pictures for a model that can see; see `ToolEnvironment.sees_images`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class ToolEnvironment:
     """Characters that the model is shown of the result; a tool that can page keeps below."""
     progress: Callable[[str], None] = field(default=lambda _: None)
     """Tells a person what is going on, one line at a time; from the thread of the event loop."""
+    sees_images: bool = False
+    """Whether the model in use is known to see pictures."""
     hidden: tuple[re.Pattern[str], ...] = ()
     """Names of files that rules keep from being read, as `Allow.hidden`."""
 

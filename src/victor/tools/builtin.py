@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from victor.protocols import ITool
-from victor.tools.edit import Edit
-from victor.tools.files import List, Read, Write
+from victor.tools.edit import Edit, MultiEdit
+from victor.tools.listing import List
+from victor.tools.read import Read
 from victor.tools.search import Glob, Grep
+from victor.tools.seen import SeenFiles
 from victor.tools.shell import Shell
 from victor.tools.workspace import Workspace
+from victor.tools.write import Write
 
 
 def builtin_tools(
@@ -18,16 +21,18 @@ def builtin_tools(
     readable: tuple[Path, ...] = (),
     passed_on: tuple[str, ...] = (),
 ) -> tuple[ITool, ...]:
-    """Return `read`, `write`, `edit`, `list`, `glob`, `grep` and `shell` for a workspace.
+    """Return the built-in tools for a workspace.
 
     Folders in `readable`, such as that of capped results, may be read, too. `passed_on` names
     environment variables that commands are given beside the harmless ones.
     """
     inside = Workspace(Path(workspace), readable)
+    seen = SeenFiles()
     return (
-        Read(inside),
-        Write(inside),
-        Edit(inside),
+        Read(inside, seen),
+        Write(inside, seen),
+        Edit(inside, seen),
+        MultiEdit(inside, seen),
         List(inside),
         Glob(inside),
         Grep(inside),

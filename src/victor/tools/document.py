@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import errno
 import os
-import secrets
+import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from victor.errors import ToolError, WorkspaceError
 
@@ -23,6 +24,10 @@ _MARKS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
+_UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
+_UTF_8_BEYOND_ASCII = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +40,20 @@ class Document:
     mark: bytes = b""
     """The byte order mark, if any; not part of `text`."""
 
-    def encode(self, text: str) -> bytes:
-        """Return the bytes of a file like this one that holds `text`."""
-        return self.mark + text.encode(self.encoding, "surrogateescape")
+    def encode(self, text: str, name: str) -> bytes:
+        """Return the bytes of a file like this one, called `name`, that holds `text`.
+
+        Raises `ToolError` for a character that its encoding does not have.
+        """
+        errors = "surrogateescape" if self.encoding == "utf-8" else "strict"
+        try:
+            return self.mark + text.encode(self.encoding, errors)
+        except UnicodeEncodeError as error:
+            sign = text[error.start]
+            raise ToolError(
+                f"{name} is written in {self.encoding}, which has no {sign!r}"
+                f" (U+{ord(sign):04X}); nothing was changed."
+            ) from error
 
 
 def encoding_of(data: bytes) -> tuple[bytes, str]:
@@ -49,54 +65,59 @@ def encoding_of(data: bytes) -> tuple[bytes, str]:
 
 
 def is_binary(data: bytes) -> bool:
-    """Return whether `data`, the beginning of a file, is no text."""
+    """Return whether `data`, the beginning of a file or all of it, is no text."""
+    if data.startswith(_UTF_32):
+        return True
     return encoding_of(data)[1] == "utf-8" and b"\0" in data
 
 
-def load(path: Path, name: str) -> Document:
-    """Return the text file at `path`, called `name` in errors. Raises `WorkspaceError`."""
+@contextmanager
+def opened_regular(path: Path, name: str) -> Iterator[BinaryIO]:
+    """Open the regular file at `path`, called `name` in errors, for reading.
+
+    Never waits for anybody, as opening a pipe would. Raises `WorkspaceError`.
+    """
     try:
-        size = path.stat().st_size
-        if size > EDITABLE_BYTES:
-            raise WorkspaceError(f"{name} has {size:,} bytes, which is too large to edit.")
-        data = path.read_bytes()
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise WorkspaceError(f"{name} is no regular file, so it is not opened.")
+            yield file
     except OSError as error:
         raise WorkspaceError(f"{name} cannot be read: {error.strerror}.") from error
+
+
+def read_bytes(path: Path, name: str, limit: int | None = None) -> bytes:
+    """Return what a file holds. Raises `WorkspaceError`, also for more than `limit` bytes."""
+    most = EDITABLE_BYTES if limit is None else limit
+    with opened_regular(path, name) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise WorkspaceError(f"{name} has {size:,} bytes, which is too large for this.")
+        return file.read()
+
+
+def document_of(data: bytes, name: str) -> Document:
+    """Return the text that `data` is. Raises `WorkspaceError` where it is none.
+
+    Without a byte order mark it is UTF-8; or else, where nothing in it is UTF-8 beyond ASCII, a
+    text of one byte for each character, as Windows and older systems write it.
+    """
     if is_binary(data):
         raise WorkspaceError(f"{name} is not a text file.")
     mark, encoding = encoding_of(data)
+    rest = data[len(mark) :]
     try:
-        text = data[len(mark) :].decode(
-            encoding, "surrogateescape" if encoding == "utf-8" else "strict"
-        )
+        return Document(rest.decode(encoding), encoding, mark)
     except UnicodeDecodeError as error:
-        raise WorkspaceError(f"{name} is not valid {encoding}: {error.reason}.") from error
-    return Document(text, encoding, mark)
-
-
-def replace_file(path: Path, data: bytes, name: str) -> None:
-    """Put `data` at `path`, all or nothing, keeping permissions; folders are created.
-
-    Raises `WorkspaceError`, and then what was there is untouched.
-    """
-    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(6)}")
+        if mark and encoding != "utf-8":
+            raise WorkspaceError(f"{name} is not valid {encoding}: {error.reason}.") from error
+    if mark or _UTF_8_BEYOND_ASCII.search(rest):
+        return Document(rest.decode("utf-8", "surrogateescape"), "utf-8", mark)
     try:
-        mode = _writable_mode(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            if mode is not None:
-                os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise WorkspaceError(
-            f"{name} cannot be written: {error.strerror}. What was there is unchanged."
-        ) from error
+        return Document(rest.decode("cp1252"), "cp1252")
+    except UnicodeDecodeError:
+        return Document(rest.decode("latin-1"), "latin-1")
 
 
 def unified_diff(before: str, after: str, name: str, *, source: str = "") -> str:
@@ -124,16 +145,3 @@ def encodable(content: str) -> bytes:
         return content.encode()
     except UnicodeEncodeError as error:
         raise ToolError(f"The text has an invalid character at {error.start}.") from error
-
-
-def _writable_mode(path: Path) -> int | None:
-    """Return the permissions of what stands at `path`; None where nothing does."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file")
-    if not os.access(path, os.W_OK):
-        raise PermissionError(errno.EACCES, "it is read-only")
-    return stat.S_IMODE(status.st_mode)

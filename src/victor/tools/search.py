@@ -12,13 +12,12 @@ from typing import ClassVar, TypeAlias
 
 from victor.errors import ToolError
 from victor.messages import Effect, JsonObject, ToolSpec
-from victor.protocols import Access, ToolEnvironment, ToolOutput
+from victor.protocols import ToolEnvironment, ToolOutput
 from victor.tools.document import encoding_of
-from victor.tools.files import reached
+from victor.tools.files import ReadingTool
 from victor.tools.patterns import compile_pattern
 from victor.tools.ripgrep import Match, Ripgrep, SearchFailed
 from victor.tools.threads import Stop, in_thread_until
-from victor.tools.workspace import Workspace
 
 FOUND_FILES = 500
 FOUND_LINES = 200
@@ -31,10 +30,8 @@ Wanted: TypeAlias = Callable[[Path], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Glob:
+class Glob(ReadingTool):
     """Finds files by name."""
-
-    workspace: Workspace
 
     spec: ClassVar[ToolSpec] = ToolSpec(
         "glob",
@@ -53,14 +50,6 @@ class Glob:
         },
         Effect.READ_ONLY,
     )
-
-    def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
-        """Return nothing: searching changes nothing."""
-        return ()
-
-    def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
-        """Return the folder."""
-        return reached(self.workspace, arguments.get("path") or ".")
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Return the names, without what `.gitignore` names or rules hide. Raises `ToolError`."""
@@ -89,10 +78,9 @@ class Glob:
 
 
 @dataclass(frozen=True, slots=True)
-class Grep:
+class Grep(ReadingTool):
     """Finds lines by a regular expression, with ripgrep where it is installed."""
 
-    workspace: Workspace
     ripgrep: Ripgrep | None = field(default_factory=Ripgrep.installed)
 
     spec: ClassVar[ToolSpec] = ToolSpec(
@@ -114,14 +102,6 @@ class Grep:
         },
         Effect.READ_ONLY,
     )
-
-    def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
-        """Return nothing: searching changes nothing."""
-        return ()
-
-    def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
-        """Return the file or folder."""
-        return reached(self.workspace, arguments.get("path") or ".")
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Return the lines by path, without what `.gitignore` names or rules hide.

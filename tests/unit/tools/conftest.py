@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
+from victor.errors import ToolError
 from victor.protocols import ITool, ToolEnvironment, ToolOutput
 from victor.tools import builtin_tools, fit_arguments
 
@@ -40,3 +42,17 @@ def run(tools: dict[str, ITool], environment: ToolEnvironment) -> Run:
         return await tool.run(fit_arguments(tool.spec, arguments), environment)
 
     return run
+
+
+@pytest.fixture
+def change(run: Run) -> Run:
+    """Runs a tool that changes a file, which is read before, as it must be."""
+
+    async def change(name: str, **arguments: Any) -> ToolOutput:
+        paths = {arguments.get("path"), *(edit["path"] for edit in arguments.get("edits", ()))}
+        for path in paths - {None}:
+            with contextlib.suppress(ToolError):
+                await run("read", path=path)
+        return await run(name, **arguments)
+
+    return change

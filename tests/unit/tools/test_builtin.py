@@ -14,6 +14,7 @@ def test_every_built_in_tool_tells_what_a_call_reaches_for(tmp_path: Path) -> No
         "read",
         "write",
         "edit",
+        "multi_edit",
         "list",
         "glob",
         "grep",

