@@ -1,4 +1,4 @@
-"""What `victor doctor` looks at. Nothing here asks the network or changes anything."""
+"""What `victor doctor` looks at. Nothing here asks the network or changes what is yours."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from victor import __version__
 from victor.cli.start import Options, configuration
 from victor.errors import VictorError
+
+
+T = TypeVar("T")
 
 
 class State(StrEnum):
@@ -54,7 +57,7 @@ def findings(workspace: Path | None) -> tuple[Finding, ...]:
     found += _store(config)
     found += _workspace(options)
     found += _programs()
-    found.append(_sandbox())
+    found += _sandbox(config, options)
     return tuple(found)
 
 
@@ -195,19 +198,38 @@ def _workspace(options: Options) -> Iterator[Finding]:
         )
 
 
-def _attempt(check: Callable[[], bool]) -> bool:
+def _attempt(read: Callable[[], T]) -> T | None:
     try:
-        return check()
+        return read()
     except VictorError:
-        return False
+        return None
 
 
-def _sandbox() -> Finding:
-    return Finding(
+def _sandbox(config: Mapping[str, Any], options: Options) -> Iterator[Finding]:
+    """Yield the sandbox that holds here, found out by trying, and those that were passed over."""
+    import asyncio
+
+    from victor.safety.sandbox import Sandbox, kinds
+
+    choice = config.get("sandbox") or "auto"
+    if choice == "none":
+        yield Finding(
+            "sandbox",
+            State.NOTE,
+            "none, as the setting sandbox says: a command can do whatever you can do",
+            "Leave the setting out to have commands confined.",
+        )
+        return
+    sandbox = Sandbox(kinds(choice, _attempt(lambda: options.folder)))
+    found = asyncio.run(sandbox.confinement())
+    if found.confines:
+        yield Finding("sandbox", State.OK, f"{found.name}: {found.reason}")
+        return
+    yield Finding(
         "sandbox",
         State.NOTE,
-        "there is none: a command that is allowed can do whatever you can do",
-        "Victor asks before it runs a command; docs/safety.md says what protects you.",
+        f"{found.reason}: a command that is allowed can do whatever you can do",
+        "Install bubblewrap (bwrap). Until then you are asked before any command runs.",
     )
 
 

@@ -204,6 +204,10 @@ class Settings(BaseModel):
     approve: Literal["ask", "always", "never"] = "ask"
     """What becomes of calls that need approval: a person is asked, they run, or they do not."""
 
+    sandbox: Literal["auto", "bubblewrap", "landlock", "seatbelt", "none"] = "auto"
+    """What confines the commands that tools run. `auto` takes the first kind that is seen to hold
+    here; `victor doctor` tells which. `none` lets them do whatever you can do."""
+
     enable_analytics: bool = True
     """Whether usage is recorded, on this machine only unless an exporter sends it elsewhere."""
 

@@ -77,6 +77,8 @@ class Confinement:
     """What a command cannot do in it that it might expect to, for the model; may be empty."""
     host_lists: bool = True
     """Whether it can hold `Network.HOSTS`; if not, that means no network in it."""
+    waived: bool = False
+    """Whether a person said that there shall be none: then its lack is no reason to ask."""
 
 
 @runtime_checkable
@@ -102,8 +104,9 @@ class ISandbox(Protocol):
 class NoSandbox:
     """Confines nothing, and says so."""
 
-    def __init__(self, reason: str = "no sandbox was asked for") -> None:
-        self._confinement = Confinement("none", confines=False, reason=reason)
+    def __init__(self, reason: str = "no sandbox was asked for", *, waived: bool = False) -> None:
+        """`waived` says that it is by a person's word."""
+        self._confinement = Confinement("none", confines=False, reason=reason, waived=waived)
 
     async def confinement(self) -> Confinement:
         """Return that it confines nothing, and the reason given."""
