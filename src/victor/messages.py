@@ -109,6 +109,8 @@ class ToolResult:
     is_error: bool = False
     full_output: str = ""
     """Path of the file that holds the rest, where `content` was capped; else empty."""
+    source: str = ""
+    """Where foreign words in it come from, such as a web page; empty where there are none."""
 
 
 Part: TypeAlias = Text | Image | Document | Thinking | ToolCall | ToolResult

@@ -10,7 +10,7 @@ from victor.protocols.analytics import (
 from victor.protocols.config import IConfigProvider
 from victor.protocols.context import CompactionRequest, ICompactionStrategy, Summarizer
 from victor.protocols.observer import Emit, IObserver
-from victor.protocols.prompt import IPromptContributor, PromptContext
+from victor.protocols.prompt import INoteContributor, IPromptContributor, PromptContext
 from victor.protocols.provider import (
     Ability,
     Endpoint,
@@ -28,7 +28,11 @@ from victor.protocols.safety import (
     CommandFacts,
     Deny,
     IApprover,
+    IRememberingApprover,
+    IRuleStore,
     Mode,
+    PlainCommand,
+    Rewrite,
     Verdict,
 )
 from victor.protocols.sandbox import (
@@ -79,10 +83,13 @@ __all__ = [
     "ICompactionStrategy",
     "IConfigProvider",
     "IFileImages",
+    "INoteContributor",
     "IObserver",
     "IPromptContributor",
     "IProvider",
+    "IRememberingApprover",
     "IRetries",
+    "IRuleStore",
     "ISandbox",
     "ISessionStore",
     "ITool",
@@ -95,8 +102,10 @@ __all__ = [
     "ModelInfo",
     "Network",
     "NoSandbox",
+    "PlainCommand",
     "PromptContext",
     "Record",
+    "Rewrite",
     "RunTool",
     "RunTurn",
     "SandboxPolicy",

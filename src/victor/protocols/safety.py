@@ -43,9 +43,23 @@ class Ask:
 
     question: str
     reason: str
+    rules: tuple[str, ...] = ()
+    """What to allow so that this is not asked again, as narrow as can be; none where it always
+    is."""
+    lasting: bool = False
+    """Whether the rules may be kept in settings."""
 
 
-Verdict: TypeAlias = Allow | Deny | Ask
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Another call must run in its place. It is shown, recorded and reviewed, once."""
+
+    call: ToolCall
+    """Of the same id."""
+    reason: str
+
+
+Verdict: TypeAlias = Allow | Deny | Ask | Rewrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +71,27 @@ class Access:
     absolute where they are outside."""
     command: str = ""
     """The shell command that it runs."""
+    hosts: tuple[str, ...] = ()
+    """Names or addresses of the machines that it talks to, lower case, without a port."""
     known: bool = True
     """False where it cannot be told; then a rule that forbids some of it forbids it all."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainCommand:
+    """One program with its arguments, as a shell would start it."""
+
+    text: str
+    """Its words, each quoted where it needs to be, always in the same way."""
+    harmless: bool = False
+    """Whether it is known to read files of the workspace at most."""
+    risks: tuple[str, ...] = ()
+    """Words by which it does more than its name says, such as `-delete` of `find`. A rule with a
+    wildcard covers it only where it names them all."""
+    caution: str = ""
+    """Why no rule is enough, such as a repository whose configuration starts programs."""
+    grave: str = ""
+    """What it does that a conversation which has read foreign words must not do unasked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +100,21 @@ class CommandFacts:
 
     parts: tuple[str, ...]
     """Every command that may be in it; rather one too many than one too few."""
-    plain: bool = False
-    """One program with its arguments: nothing that the shell would expand, join or redirect."""
-    harmless: bool = False
-    """Plain, and known to read files of the workspace at most."""
+    commands: tuple[PlainCommand, ...] = ()
+    """Everything that it starts, where it is plain words joined by `&&`, `||`, `;` and `|`; else
+    nothing."""
+    unclear: str = ""
+    """Why it is more than plain words; empty where it is not."""
+
+    @property
+    def harmless(self) -> bool:
+        """Whether all that it starts is harmless."""
+        return bool(self.commands) and all(command.harmless for command in self.commands)
+
+    @property
+    def caution(self) -> str:
+        """Why no rule is enough for one of its commands; empty where there is no reason."""
+        return next((command.caution for command in self.commands if command.caution), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +136,11 @@ class Approval(StrEnum):
 
     ONCE = "once"
     SESSION = "session"
-    """Yes, and to the same call for the rest of the session."""
+    """Yes, and to what `Ask.rules` cover for the rest of the session."""
+    PROJECT = "project"
+    """Yes, and the rules are kept in the project's settings."""
+    USER = "user"
+    """Yes, and the rules are kept in the person's own settings, for all projects."""
     REFUSED = "refused"
 
 
@@ -102,4 +150,25 @@ class IApprover(Protocol):
 
     async def approve(self, call: ToolCall, question: str) -> bool | Approval:
         """Return whether the person lets the call run; True is `Approval.ONCE`."""
+        ...
+
+
+@runtime_checkable
+class IRememberingApprover(IApprover, Protocol):
+    """Asks a person, and shows what is kept of the answer before it is."""
+
+    async def decide(self, call: ToolCall, ask: Ask) -> Approval | Rewrite:
+        """Return the person's answer; a `Rewrite` where they changed the call."""
+        ...
+
+
+@runtime_checkable
+class IRuleStore(Protocol):
+    """Where rules are kept that a person wants to hold from now on."""
+
+    def keep(self, rules: tuple[str, ...], place: Approval) -> str:
+        """Add the rules to the list `allow` of `place`, and return the file they are in.
+
+        Raises `ConfigError` where they cannot be kept.
+        """
         ...

@@ -1,7 +1,7 @@
 """What can be said of a shell command without running it, for permission rules.
 
 Conservative on both sides: `parts` rather names a command too many, so that a rule against one
-finds it; `harmless` is only what is wholly understood.
+finds it; what is `harmless`, and what a rule may cover, is only what is wholly understood.
 """
 
 from __future__ import annotations
@@ -9,182 +9,241 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shutil
 from pathlib import Path
 
-from victor.protocols import CommandFacts
-
-_SYNTAX = re.compile(r"[\n\r;&|<>()`${}*?\[\]~#!\\\x00-\x08\x0b-\x1f\x7f]")
-"""Signs by which a shell does more than start one program; also inside quotes, to be sure."""
+from victor.protocols import CommandFacts, PlainCommand
+from victor.safety import git_commands, programs
+from victor.safety.bash_tree import Line, Word, read
+from victor.safety.programs import Operands, Program
+from victor.taint import names_secret
 
 _SEPARATORS = re.compile(r"[\n\r;&|<>()`{}\"']|\$\(")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*\s+")
-_WRAPPERS = frozenset(
-    {
-        "builtin",
-        "command",
-        "do",
-        "doas",
-        "else",
-        "env",
-        "eval",
-        "exec",
-        "if",
-        "ionice",
-        "nice",
-        "nohup",
-        "setsid",
-        "stdbuf",
-        "sudo",
-        "then",
-        "time",
-        "timeout",
-        "until",
-        "while",
-        "xargs",
-    }
-)
+_KEYWORDS = frozenset({"builtin", "command", "do", "else", "eval", "exec", "if", "then", "until",
+                       "while"})  # fmt: skip
 _FLAGS_AND_NUMBERS = re.compile(r"-\S*|\d[\d.]*[smhd]?")
-
-
-@dataclass(frozen=True, slots=True)
-class _Harmless:
-    """What a program may be given and still only reads."""
-
-    options: re.Pattern[str]
-    paths: bool = True
-    """Whether it may be given names of files."""
-
-
-def _options(expression: str) -> re.Pattern[str]:
-    return re.compile(expression)
-
-
-_ANY_LETTERS = _options(r"-[A-Za-z0-9]+")
-_FILTER = _Harmless(
-    _options(r"-[A-Za-z0-9]+|--(?:lines|bytes|words|number|unified|brief)(?:=\d+)?")
-)
-_PROGRAMS: Mapping[str, _Harmless] = {
-    "basename": _FILTER,
-    "cat": _FILTER,
-    "cmp": _FILTER,
-    "cut": _FILTER,
-    "diff": _FILTER,
-    "dirname": _FILTER,
-    "du": _FILTER,
-    "echo": _FILTER,
-    "false": _FILTER,
-    "grep": _Harmless(
-        _options(r"-[A-QS-Za-z0-9]*|--(?:include|exclude|exclude-dir|count|line-number)(?:=[^/]*)?")
+_GRAVE = {
+    **dict.fromkeys(
+        ("rm", "rmdir", "unlink", "shred", "truncate", "dd", "mkfs", "wipefs"), "it deletes"
     ),
-    "head": _FILTER,
-    "id": _Harmless(_ANY_LETTERS, paths=False),
-    "ls": _Harmless(_options(r"-[A-Za-z0-9]+|--(?:all|almost-all|human-readable|recursive)")),
-    "nl": _FILTER,
-    "pwd": _Harmless(_ANY_LETTERS, paths=False),
-    "stat": _FILTER,
-    "tail": _Harmless(_options(r"-[cnqvz]?\d*|--(?:lines|bytes)=\d+")),
-    "true": _FILTER,
-    "uname": _Harmless(_ANY_LETTERS, paths=False),
-    "wc": _FILTER,
-    "which": _FILTER,
-    "whoami": _Harmless(_ANY_LETTERS, paths=False),
-}
-_GIT_OPTIONS = _options(
-    r"-\d+|-[abnpqsuvw]|-n\d+|--(?:oneline|stat|shortstat|numstat|name-only|name-status|cached"
-    r"|staged|short|branch|porcelain|graph|all|decorate|patch|no-patch|summary|list|verbose"
-    r"|abbrev-commit|reverse|follow|show-current|others|modified|no-color|no-pager|merges"
-    r"|no-merges|first-parent|max-count=\d+|(?:author|grep|since|until|after|before)=[^/]*)"
-)
-_GIT = frozenset(
-    {"blame", "describe", "diff", "log", "ls-files", "rev-parse", "shortlog", "show", "status"}
-)
-_GIT_WITHOUT_NAMES = frozenset({"branch", "remote", "tag"})
-"""These list when given options only, and change something when given a name."""
-
-_TELL_VERSION = frozenset(
-    {
-        "cargo",
-        "gcc",
-        "git",
-        "go",
-        "java",
-        "make",
-        "node",
-        "npm",
-        "pip",
-        "python",
-        "python3",
-        "rustc",
-    }
-)
+    **dict.fromkeys(
+        ("curl", "wget", "nc", "ncat", "netcat", "telnet", "ftp", "sftp", "ssh", "scp", "rsync",
+         "mail", "sendmail", "aws", "gcloud", "az", "kubectl", "gh", "glab", "heroku", "http"),
+        "it talks to other machines",
+    ),
+    **dict.fromkeys(("crontab", "at", "systemctl", "launchctl"), "it makes something run later"),
+}  # fmt: skip
+_PUBLISHING = frozenset({"publish", "push", "upload", "deploy", "release", "login", "unpublish"})
 
 
 class CommandAnalyst:
-    """Looks at commands that would run in `workspace`."""
+    """Looks at commands that would run in `workspace`, with the programs that `path` names."""
 
-    def __init__(self, workspace: Path) -> None:
+    def __init__(self, workspace: Path, path: str | None = None) -> None:
         self._workspace = Path(os.path.realpath(workspace))
+        self._path = path
 
     def __call__(self, command: str) -> CommandFacts:
         """Return what can be said of `command`."""
-        words = _words(command)
-        harmless = bool(words) and self._is_harmless(words)
-        return CommandFacts(_parts(command), plain=bool(words), harmless=harmless)
+        line = read(command)
+        folder = self._folder(line)
+        commands = tuple(self._plain(words, folder) for words in line.commands)
+        return CommandFacts(_parts(command, line), commands, line.unclear)
 
-    def _is_harmless(self, words: list[str]) -> bool:
-        program, *arguments = words
-        if arguments in (["--version"], ["-V"]) and program in _TELL_VERSION:
-            return True
-        if program == "git":
-            return self._is_harmless_git(arguments)
-        known = _PROGRAMS.get(program)
-        if known is None:
+    def _folder(self, line: Line) -> Path | None:
+        """Return where the commands run; None where that cannot be told."""
+        folder: Path | None = self._workspace
+        for index, words in enumerate(line.commands):
+            if words[0].text != "cd":
+                continue
+            target = words[1].text if len(words) == 2 and not words[1].pattern else ""
+            # Where it might fail and the rest still run, that would be in another folder.
+            onward = index == 0 and (len(line.commands) == 1 or set(line.joints[:1]) == {"&&"})
+            if not onward or not target or target.startswith("-"):
+                return None
+            found = Path(os.path.realpath(self._workspace / target))
+            folder = found if self._is_inside(found) and found.is_dir() else None
+        return folder
+
+    def _plain(self, words: tuple[Word, ...], folder: Path | None) -> PlainCommand:
+        texts = tuple(word.text for word in words)
+        name, arguments = texts[0], texts[1:]
+        text = " ".join(word.text if word.pattern else shlex.quote(word.text) for word in words)
+        risks = _risks(name, arguments)
+        if any(word.pattern and word.text[0] in "*?" for word in words) and _has_risks(name):
+            # It might be replaced by a file that is called as an option is.
+            risks += tuple(word.text for word in words if word.pattern and word.text[0] in "*?")
+        caution = self._caution(name, folder)
+        harmless = (
+            folder is not None
+            and not caution
+            and self._lies_outside(name)
+            and self._is_harmless(words, folder)
+        )
+        if folder not in (None, self._workspace) and name != "cd":
+            caution = caution or "it runs in another folder"
+        return PlainCommand(text, harmless, risks, caution, _grave(name, arguments))
+
+    def _caution(self, name: str, folder: Path | None) -> str:
+        if folder is None and name != "cd":
+            return "it may run in another folder"
+        if name == "git":
+            return git_commands.starts_programs(folder or self._workspace)
+        return ""
+
+    def _lies_outside(self, name: str) -> bool:
+        """Return whether the program is none that lies in the workspace."""
+        if "/" in name:
             return False
-        names = [word for word in arguments if not known.options.fullmatch(word)]
-        return self._are_inside(names) and (known.paths or not names)
+        found = shutil.which(name, path=self._path)
+        return found is None or not self._is_inside(Path(os.path.realpath(found)).parent)
 
-    def _is_harmless_git(self, arguments: list[str]) -> bool:
-        if not arguments:
+    def _is_harmless(self, words: tuple[Word, ...], folder: Path) -> bool:
+        name, arguments = words[0].text, words[1:]
+        texts = tuple(word.text for word in arguments)
+        if texts in (("--version",), ("-V",)):
+            return name in programs.TELL_VERSION
+        if name == "git":
+            operands = [word for word in arguments if not word.text.startswith("-")][1:]
+            return git_commands.is_reading(texts) and self._are_inside(operands, folder)
+        if name == "command":
+            return len(texts) == 2 and texts[0] in ("-v", "-V")
+        known = programs.PROGRAMS.get(programs.ALIASES.get(name, name))
+        if known is None or known.reads is None:
             return False
-        action, *rest = arguments
-        names = [word for word in rest if word != "--" and not _GIT_OPTIONS.fullmatch(word)]
-        if action in _GIT_WITHOUT_NAMES:
-            return not names
-        return action in _GIT and self._are_inside(names)
+        return self._only_reads(known, arguments, folder)
 
-    def _are_inside(self, names: list[str]) -> bool:
-        """Return whether these can be names of nothing but what is in the workspace."""
-        for name in names:
-            if name.startswith(("-", "/")) or ".." in name:
+    def _only_reads(self, known: Program, arguments: tuple[Word, ...], folder: Path) -> bool:
+        operands: list[Word] = []
+        pattern_given = False
+        options_end = False
+        rest = list(arguments)
+        while rest:
+            word = rest.pop(0)
+            text = word.text
+            is_option = text[:1] == "-" and text != "-" and not options_end
+            if text == "--" and not options_end:
+                options_end = True
+            elif is_option or (text in ("(", ")", "!") and known is programs.PROGRAMS["find"]):
+                if known.reads is None or not known.reads.fullmatch(text):
+                    return False
+                pattern_given = pattern_given or known.pattern_given.fullmatch(text) is not None
+                if text in known.values or _takes_value(text, known):
+                    rest[:1] = []
+            else:
+                operands.append(word)
+        return self._are_fine(known, operands, folder, pattern_given=pattern_given)
+
+    def _are_fine(
+        self, known: Program, operands: list[Word], folder: Path, *, pattern_given: bool
+    ) -> bool:
+        match known.operands:
+            case Operands.NONE:
+                return not operands
+            case Operands.TEXT:
+                return True
+            case Operands.ONE_PATH if len(operands) > 1:
                 return False
+            case Operands.PATTERN if not pattern_given:
+                operands = operands[1:]
+            case Operands.SCRIPT:
+                if not operands or operands[0].pattern:
+                    return False
+                if not known.script.fullmatch(operands[0].text):
+                    return False
+                operands = operands[1:]
+        return self._are_inside(operands, folder)
+
+    def _are_inside(self, words: list[Word], folder: Path) -> bool:
+        """Return whether these can be names of nothing but what is in the workspace."""
+        return all(self._names_inside(word, folder) for word in words)
+
+    def _names_inside(self, word: Word, folder: Path) -> bool:
+        if not word.pattern:
             try:
-                found = Path(os.path.realpath(self._workspace / name))
+                return self._is_inside(Path(os.path.realpath(folder / word.text)))
             except (OSError, ValueError):
                 return False
-            if not found.is_relative_to(self._workspace):
-                return False
-        return True
+        if ".." in word.text or word.text.startswith("/"):
+            return False
+        found = _expanded(folder, word.text)
+        return found is not None and all(
+            self._is_inside(Path(os.path.realpath(path))) and not path.name.startswith("-")
+            for path in found
+        )
+
+    def _is_inside(self, path: Path) -> bool:
+        return path == self._workspace or path.is_relative_to(self._workspace)
 
 
-def _words(command: str) -> list[str]:
-    """Return the program and its arguments; nothing where the shell would do more than that."""
-    if _SYNTAX.search(command):
-        return []
+_MOST_FILES = 1_000
+
+
+def _expanded(folder: Path, pattern: str) -> list[Path] | None:
+    """Return what the shell would put in the place of a pattern; None where that is too much."""
+    found: list[Path] = []
+    # In bash `**` is no more than `*`.
     try:
-        words = shlex.split(command)
-    except ValueError:
-        return []
-    if not words or "=" in words[0] or "/" in words[0]:
-        return []
-    return words
+        for path in folder.glob(re.sub(r"\*+", "*", pattern.removeprefix("./"))):
+            found.append(path)
+            if len(found) > _MOST_FILES:
+                return None
+    except (OSError, ValueError, NotImplementedError):
+        return None
+    return found
 
 
-def _parts(command: str) -> tuple[str, ...]:
+def _takes_value(option: str, known: Program) -> bool:
+    """Return whether the last of several letters, as in `-rnA 3`, takes the next word."""
+    return (
+        option[1:2] != "-" and len(option) > 2 and f"-{option[-1]}" in known.values
+        and not any(f"-{letter}" in known.values for letter in option[1:-1])
+        and known is not programs.PROGRAMS["find"]
+    )  # fmt: skip
+
+
+def _has_risks(name: str) -> bool:
+    known = programs.PROGRAMS.get(programs.ALIASES.get(name, name))
+    return known is None or known.risks.pattern != programs.PROGRAMS["cat"].risks.pattern
+
+
+def _risks(name: str, arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words by which the program does more than its name says."""
+    base = name.rpartition("/")[2]
+    if base in programs.WRAPPERS or programs.SHELLS.fullmatch(base):
+        return arguments
+    if base == "git":
+        return git_commands.risks(arguments)
+    if programs.INTERPRETERS.fullmatch(base):
+        return tuple(word for word in arguments if programs.INTERPRETER_RISKS.fullmatch(word))
+    known = programs.PROGRAMS.get(programs.ALIASES.get(base, base))
+    if known is None:
+        return ()
+    return tuple(word for word in arguments if known.risks.fullmatch(word))
+
+
+def _grave(name: str, arguments: tuple[str, ...]) -> str:
+    base = name.rpartition("/")[2]
+    if any(names_secret(word) for word in arguments):
+        return "it names a file that usually holds secrets"
+    if base == "git":
+        return git_commands.grave(arguments)
+    if base in _GRAVE:
+        return _GRAVE[base]
+    if "-delete" in arguments or (base in programs.WRAPPERS | {"find"} and "rm" in arguments):
+        return "it deletes"
+    if _PUBLISHING.intersection(arguments):
+        return "it publishes something"
+    return ""
+
+
+def _parts(command: str, line: Line) -> tuple[str, ...]:
     """Return the whole, everything between two signs of syntax, and each without its wrappers."""
     found: dict[str, None] = {command.strip(): None}
-    for piece in (*_SEPARATORS.split(command), *_SEPARATORS.split(_unquoted(command))):
+    pieces = [*_SEPARATORS.split(command), *_SEPARATORS.split(_unquoted(command))]
+    pieces += [" ".join(word.text for word in words) for words in line.commands]
+    for piece in pieces:
         part = piece.strip()
         while part:
             found[part] = None
@@ -204,9 +263,10 @@ def _unwrapped(part: str) -> str:
     if assignment:
         return part[assignment.end() :].strip()
     first, _, rest = part.partition(" ")
-    if first.rpartition("/")[2] in _WRAPPERS or _FLAGS_AND_NUMBERS.fullmatch(first) or first == "!":
+    name = first.rpartition("/")[2]
+    if name in _KEYWORDS or name in programs.WRAPPERS or first == "!":
         return rest.strip()
-    return ""
+    return rest.strip() if _FLAGS_AND_NUMBERS.fullmatch(first) else ""
 
 
 def _without_folder(part: str) -> str:

@@ -42,8 +42,8 @@ def test_commands_that_only_read_the_workspace_are_harmless(
     analyst: CommandAnalyst, command: str
 ) -> None:
     found = analyst(command)
-    assert found.harmless
-    assert found.plain
+    assert found.harmless, found
+    assert not found.unclear
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,8 @@ def test_commands_that_only_read_the_workspace_are_harmless(
         "cat $(rm a)",
         "cat `rm a`",
         "cat $HOME",
-        "cat '$(rm a)'",
         "cat {a,b}",
         "cat *",
-        "cat a?",
         "cat [a]",
         "cat ~/x",
         "cat a\\ b",
@@ -74,7 +72,6 @@ def test_commands_that_only_read_the_workspace_are_harmless(
         "cat src/../../secret",
         "cat link",
         "cat src//../link",
-        "cat -",
         "cat 'unfinished",
         "cat a\0b",
         "X=1 ls",
@@ -90,7 +87,6 @@ def test_commands_that_only_read_the_workspace_are_harmless(
         "grep -R x src",
         "grep -f/etc/passwd x",
         "grep --file=/etc/passwd x",
-        "grep --include=/etc x",
         "du --files0-from=a",
         "pwd x",
         "id root",
@@ -118,17 +114,86 @@ def test_everything_else_is_not(analyst: CommandAnalyst, command: str) -> None:
     assert not analyst(command).harmless
 
 
-@pytest.mark.parametrize("command", ["make test", "python -m pytest -q", "git push origin main"])
-def test_one_program_with_its_arguments_is_plain(analyst: CommandAnalyst, command: str) -> None:
-    assert analyst(command).plain
+@pytest.mark.parametrize(
+    ("command", "plain"),
+    [
+        ("make test", ["make test"]),
+        ("git  push 'origin' \"main\"", ["git push origin main"]),
+        ("ls 'a b'", ["ls 'a b'"]),
+        ("'git status'", ["'git status'"]),
+        ("a; b && c || d | e", ["a", "b", "c", "d", "e"]),
+        ("a 2>&1 >/dev/null", ["a"]),
+        ("a &>/dev/null | b 2>/dev/null", ["a", "b"]),
+        ("./a", ["./a"]),
+        ("a *", ["a *"]),
+        ("find . -name '*.py'", ["find . -name '*.py'"]),
+        ("find . \\( -name x \\)", ["find . '(' -name x ')'"]),
+        ("git show stash@{0}", ["git show 'stash@{0}'"]),
+        ("a;", ["a"]),
+    ],
+)
+def test_plain_words_are_taken_apart(
+    analyst: CommandAnalyst, command: str, plain: list[str]
+) -> None:
+    found = analyst(command)
+    assert [part.text for part in found.commands] == plain
+    assert not found.unclear
 
 
 @pytest.mark.parametrize(
-    "command",
-    ["a; b", "a | b", "a > b", "a $(b)", "a $b", "a *", "X=1 a", "./a", "a 'b", "a\nb", "", "a ~"],
+    ("command", "why"),
+    [
+        ("a > b", "a file"),
+        ("a < b", "a file"),
+        ("a >/dev/null b", "a file"),
+        ("a 3>/dev/null", "a file"),
+        ("a $(b)", "works out first"),
+        ("a `b`", "works out first"),
+        ("a $b", "works out first"),
+        ('a "$b"', "works out first"),
+        ("a ${b}", "works out first"),
+        ("a <(b)", "works out first"),
+        ("a {b,c}", "works out first"),
+        ("a ~", "works out first"),
+        ("a $'b'", "works out first"),
+        ("a [b]", "works out first"),
+        ("X=1 a", "sets a variable"),
+        ("X=1", "sets a variable"),
+        ("export X=1", "changes the shell's variables"),
+        ("unset X", "changes the shell's variables"),
+        ("a 'b", "no complete command"),
+        ("a &&", "works out first"),
+        ("a\nb", "more than one line"),
+        ("a\rb", "more than one line"),
+        ("a &", "in the background"),
+        ("a & b", "in the background"),
+        ("(a)", "another shell"),
+        ("{ a; }", "a group"),
+        ("! a", "turns around"),
+        ("f() { a; }", "defines a function"),
+        ("if a; then b; fi", "more than start programs"),
+        ("a |& b", "more than start programs"),
+        ("[ -f a ]", "a test of the shell's"),
+        ("a <<< b", "a text for a program's input"),
+        ("a # b", "a comment"),
+        ("eval a", "more than a program's name"),
+        ("*/a", "more than a program's name"),
+        ("time a", "more than a program's name"),
+        ("g\u0456t status", "taken for another"),
+        ("a \u00a0b", "cannot be seen"),
+        ("a\x00b", "cannot be seen"),
+        ("a \u202eb", "cannot be seen"),
+        ("", "empty"),
+        ("a " * 6_000, "longer than"),
+    ],
 )
-def test_what_the_shell_does_more_with_is_not_plain(analyst: CommandAnalyst, command: str) -> None:
-    assert not analyst(command).plain
+def test_what_the_shell_does_more_with_is_not_plain_and_said(
+    analyst: CommandAnalyst, command: str, why: str
+) -> None:
+    found = analyst(command)
+    assert why in found.unclear
+    assert found.commands == ()
+    assert not found.harmless
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""What foreign words must not talk the agent into: secrets, hosts that nobody named.
+
+A conversation is tainted once it holds the result of a tool that says where foreign words in it
+come from (`ToolResult.source`). What follows from that is decided by rules, not by the model.
+"""
+
+from __future__ import annotations
+
+import re
+
+from victor.messages import Effect, ToolResult
+from victor.protocols import CallReview, CommandFacts
+
+_SECRET = re.compile(
+    r"(?:^|/)(?:\.env(?:\.(?!example|sample|template|dist)[\w.-]+)?|\.envrc|\.netrc|_netrc|\.npmrc"
+    r"|\.pypirc|\.git-credentials|\.pgpass|\.my\.cnf|\.htpasswd|\.dockercfg|\.vault-token"
+    r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|credentials(?:\.\w+)?|secrets?(?:\.\w+)?"
+    r"|[\w.-]*\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk|asc)"
+    r"|\.(?:ssh|aws|gnupg|kube|azure|docker|password-store)(?:/.*)?"
+    r"|\.config/(?:gcloud|gh|op)(?:/.*)?|(?:etc/)?shadow)$",
+    re.IGNORECASE,
+)
+_HOST = re.compile(
+    r"(?<![\w@.-])(?:[a-z][a-z0-9+.-]*://)?((?:[a-z0-9-]+\.)+[a-z]{2,})", re.IGNORECASE
+)
+
+
+def names_secret(path: str) -> bool:
+    """Return whether a file of this name usually holds a key or a password."""
+    return _SECRET.search(path.rstrip("/")) is not None
+
+
+def hosts_in(text: str) -> frozenset[str]:
+    """Return the names of machines that are mentioned in a person's words, lower case."""
+    return frozenset(host.lower() for host in _HOST.findall(text))
+
+
+class Taint:
+    """What a conversation has read, and what it must not do unasked because of that."""
+
+    def __init__(self) -> None:
+        self.source = ""
+        """Where the first foreign words came from; empty while there are none."""
+        self._hosts: frozenset[str] = frozenset()
+
+    def hear(self, words: str) -> None:
+        """Take note of the hosts that the person names."""
+        self._hosts |= hosts_in(words)
+
+    def learn(self, results: tuple[ToolResult, ...]) -> None:
+        """Take note of where results come from."""
+        for result in results:
+            self.source = self.source or result.source
+
+    def objection(self, review: CallReview, facts: CommandFacts | None) -> str:
+        """Return what the call would do that must be asked for; empty if nothing, or untainted."""
+        if not self.source:
+            return ""
+        found = self._of_access(review) if facts is None else _of_command(facts)
+        return f"{found}, and words from {self.source} are in this conversation" if found else ""
+
+    def _of_access(self, review: CallReview) -> str:
+        access = review.access
+        if new := [host for host in access.hosts if host not in self._hosts]:
+            return f"nobody has named {new[0]}"
+        if secret := [path for path in access.paths if names_secret(path)]:
+            return f"{secret[0]} usually holds secrets"
+        if review.effect is not Effect.READ_ONLY and review.call.name in _DELETING:
+            return "it deletes"
+        return ""
+
+
+_DELETING = frozenset({"delete", "remove", "move"})
+
+
+def _of_command(facts: CommandFacts) -> str:
+    if not facts.commands:
+        return "it is not known what it does"
+    return next((command.grave for command in facts.commands if command.grave), "")
