@@ -17,7 +17,6 @@ from victor import __version__
 from victor.cli.start import Options, configuration
 from victor.errors import VictorError
 
-
 T = TypeVar("T")
 
 

@@ -149,11 +149,24 @@ def test_the_doctor_finds_what_is_broken(
     assert states["python"] == "ok"
 
 
-def test_the_doctor_says_plainly_that_there_is_no_sandbox(victor: Command) -> None:
-    findings = json.loads(victor("doctor", "--json").out)["findings"]
-    (sandbox,) = [finding for finding in findings if finding["name"] == "sandbox"]
-    assert "there is none" in sandbox["detail"]
-    assert "bwrap" not in {finding["name"] for finding in findings}
+def test_the_doctor_says_plainly_that_there_is_no_sandbox(
+    victor: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sandbox() -> tuple[str, str]:
+        findings = json.loads(victor("doctor", "--json").out)["findings"]
+        (found,) = [finding for finding in findings if finding["name"] == "sandbox"]
+        return found["state"], found["detail"]
+
+    monkeypatch.setenv("VICTOR_SANDBOX", "none")
+    assert sandbox() == (
+        "note",
+        "none, as the setting sandbox says: a command can do whatever you can do",
+    )
+    monkeypatch.setenv("VICTOR_SANDBOX", "seatbelt")
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    state, detail = sandbox()
+    assert state == "note"
+    assert "no sandbox works here (seatbelt: it is for macOS only)" in detail
 
 
 def test_the_doctor_checks_the_integrity_of_a_database(
