@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from victor.protocols import ITool
+from victor.tools.apply_patch import ApplyPatch
 from victor.tools.edit import Edit, MultiEdit
 from victor.tools.listing import List
 from victor.tools.read import Read
@@ -33,6 +34,7 @@ def builtin_tools(
         Write(inside, seen),
         Edit(inside, seen),
         MultiEdit(inside, seen),
+        ApplyPatch(inside, seen),
         List(inside),
         Glob(inside),
         Grep(inside),

@@ -59,15 +59,23 @@ class ChangingTool:
         """Return the files."""
         return reached_all(self.workspace, named(arguments))
 
-    def opened(self, path: str, environment: ToolEnvironment) -> OpenedFile:
-        """Return the text file at `path`. Raises `ToolError` unless the model has seen it."""
+    def loaded(self, path: str, environment: ToolEnvironment) -> OpenedFile:
+        """Return the text file at `path`, whether the model has seen it or not.
+
+        Raises `ToolError`.
+        """
         self.workspace.resolve(path)
         file = self.workspace.file(path)
         name = self.workspace.name(file)
         refuse_hidden(name, environment)
         data = read_bytes(file, name)
-        self.seen.check(file, data, name)
         return OpenedFile(file, name, data, document_of(data, name))
+
+    def opened(self, path: str, environment: ToolEnvironment) -> OpenedFile:
+        """Return the text file at `path`. Raises `ToolError` unless the model has seen it."""
+        file = self.loaded(path, environment)
+        self.seen.check(file.path, file.data, file.name)
+        return file
 
     def commit(self, *changes: Change) -> None:
         """Make the changes, all or none, and note what the model knows then."""

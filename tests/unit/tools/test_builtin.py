@@ -15,6 +15,7 @@ def test_every_built_in_tool_tells_what_a_call_reaches_for(tmp_path: Path) -> No
         "write",
         "edit",
         "multi_edit",
+        "apply_patch",
         "list",
         "glob",
         "grep",

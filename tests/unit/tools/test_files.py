@@ -37,6 +37,7 @@ def test_only_what_changes_files_names_paths(
         "write": (root / "real",),
         "edit": (root / "real",),
         "multi_edit": (root / "real",),
+        "apply_patch": (),
         "list": (),
         "glob": (),
         "grep": (),
