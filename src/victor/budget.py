@@ -58,6 +58,15 @@ class Amounts:
             self.tool_calls + other.tool_calls,
         )
 
+    def beyond(self, other: Amounts) -> Amounts:
+        """Return by how much each is more than in `other`; nothing where it is not."""
+        return Amounts(
+            max(0, self.tokens - other.tokens),
+            max(0.0, self.usd - other.usd),
+            max(0, self.model_calls - other.model_calls),
+            max(0, self.tool_calls - other.tool_calls),
+        )
+
     def counted(self) -> dict[Kind, int]:
         """Return the amounts in whole units, dollars rounded up."""
         return {

@@ -114,5 +114,6 @@ class AdmittedProvider:
             provider=self.name,
             model=model,
             retry_after=seconds,
-            hint="Wait and try again, or configure a fallback provider.",
+            hint=f"max_retry_wait is {self._admission.longest_wait:g} s. Try again then, or"
+            " configure a fallback provider.",
         )

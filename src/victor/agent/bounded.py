@@ -29,11 +29,13 @@ def really_cancelled() -> bool:
 
 
 @types.coroutine
-def bounded(work: Awaitable[T], seconds: float | None) -> Generator[Any, Any, T]:
+def bounded(
+    work: Awaitable[T], seconds: float | None, grace: float = GRACE_SECONDS
+) -> Generator[Any, Any, T]:
     """`await bounded(work, seconds)` returns what `work` returns, or raises what it raises.
 
     Raises `TimeoutError` when `seconds` have passed (None: no limit). Real cancellation passes
-    through, even where the work swallows it; work that still waits `GRACE_SECONDS` after it was
+    through, even where the work swallows it; work that still waits `grace` seconds after it was
     cancelled is closed and not awaited any more.
     """
     steps: Any = work.__await__()
@@ -41,17 +43,18 @@ def bounded(work: Awaitable[T], seconds: float | None) -> Generator[Any, Any, T]
         waiting_for = next(steps)
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]  # what the work returned: a T
-    value: T = yield from _Waiting(seconds).until_done(steps, waiting_for)
+    value: T = yield from _Waiting(seconds, grace).until_done(steps, waiting_for)
     return value
 
 
 class _Waiting:
     """Work that has suspended."""
 
-    __slots__ = ("_expired", "_given_up", "_seconds")
+    __slots__ = ("_expired", "_given_up", "_grace", "_seconds")
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float | None, grace: float) -> None:
         self._seconds = seconds
+        self._grace = grace
         self._expired = 0
         """Cancellations of the task that came from here, and are taken back at the end."""
         self._given_up = False
@@ -106,7 +109,7 @@ class _Waiting:
                         # It cleans up, or it will not stop: one of the two, and not for long.
                         closing = True
                         timers.append(
-                            task.get_loop().call_later(GRACE_SECONDS, self._give_up, task, before)
+                            task.get_loop().call_later(self._grace, self._give_up, task, before)
                         )
                 else:
                     waiting_for = steps.send(sent)

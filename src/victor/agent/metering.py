@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import cast
 
 from victor import tokens
-from victor.budget import Amounts, Budget, Kind, Reservation
+from victor.budget import NOTHING, Amounts, Budget, Kind, Reservation
 from victor.errors import ConfigError
 from victor.events import ReplyDelta, ReplyFinished, TextDelta, ThinkingDelta, ToolCallDelta
 from victor.messages import Request, Usage
@@ -48,6 +48,8 @@ class MeteredProvider:
         self._budget = budget
         self._sent = sent
         self._size = size
+        self.taken = NOTHING
+        """What its tries took up to now, those that failed included."""
 
     @property
     def name(self) -> str:
@@ -85,7 +87,9 @@ class MeteredProvider:
                             usage = delta.usage
                     yield delta
         finally:
-            reservation.settle(self._taken(usage, size, arrived))
+            taken = self._taken(usage, size, arrived)
+            self.taken = self.taken + taken
+            reservation.settle(taken)
 
     def _size_of(self, request: Request) -> int:
         """Return the estimate of what is sent; what a repeated call adds is counted by itself."""

@@ -13,7 +13,7 @@ from victor.agent.metering import MeteredProvider
 from victor.agent.stages import Stages
 from victor.agent.structured_output import answering
 from victor.agent.turn import Limits, Turn
-from victor.budget import Budget
+from victor.budget import NOTHING, Amounts, Budget, BudgetLimits
 from victor.endpoints import Admission
 from victor.errors import ProviderError
 from victor.events import (
@@ -25,8 +25,8 @@ from victor.events import (
     ThinkingDelta,
     ToolCallDelta,
 )
-from victor.messages import Context, Reply, Request, ToolChoice, ToolSpec, Usage, user
-from victor.protocols import Endpoint, IProvider, ModelInfo, PromptContext
+from victor.messages import Context, Reply, Request, ToolChoice, ToolSpec, user
+from victor.protocols import Emit, Endpoint, IProvider, ModelInfo, PromptContext
 from victor.rate_limits import Demand
 
 MINIMAL_PROMPT = (
@@ -52,7 +52,8 @@ class ModelStep:
         self._guard = bus.guard
         self._last_prompt = MINIMAL_PROMPT
         self._known_specs: object = ()
-        self._last_usage = Usage()
+        self._overhead = 0
+        self._cached = 0
         self.limits = Limits()
 
     async def select_tools(self, turn: Turn) -> tuple[ToolSpec, ...]:
@@ -123,7 +124,7 @@ class ModelStep:
         window = self.limits.context_window or info.context_window
         reserve = min(self.limits.max_output_tokens or info.max_output, window // 4)
         room = int((window - reserve) * scale)
-        overhead = self._guard.read(
+        overhead = self._overhead = self._guard.read(
             "context", "overhead", lambda: context.overhead(system, tools), 0, fits=_count
         )
         fitted = await self._guard.optional(
@@ -166,39 +167,55 @@ class ModelStep:
         )
         stage = self._stages.context
         size = self._guard.read("context", "token_count", stage.token_count, 0, fits=_count)
-        admission = self._admission(endpoint)
-        if turn.budget is not None or admission is not None:
-            overhead = self._guard.read(
-                "context", "overhead", lambda: stage.overhead(system, tools), 0, fits=_count
-            )
-            if turn.budget is not None:
-                provider = self._metered(turn.budget, endpoint, request, size + overhead)
-            if admission is not None:
-                demand = self._demand(size + overhead)
-                provider = AdmittedProvider(provider, admission, demand, self._publish)
+        provider, metered = self._drawing(
+            turn, endpoint, request, size + self._overhead, cached=self._cached
+        )
         asked = answering(provider, request)
         self._publish(StepStarted(turn.id, turn.step, provider.name, model, size))
         started = time.monotonic()
-        first = _FirstPiece(self._bus)
+        heard = _Heard(self._publish)
+        turn.shown = heard.text
+        answered = NOTHING
         try:
             reply = await self._guard.critical(
                 "chat",
                 "reply",
-                lambda: self._stages.chat.reply(asked, request, self._publish),
+                lambda: self._stages.chat.reply(asked, request, heard),
                 fits=_reply,
                 seconds=self.limits.model_call_timeout + REPORTING_SECONDS,
                 error=lambda text: ProviderError(text, provider=provider.name, model=model),
             )
+            cost = self._cost(endpoint, reply)
+            answered = Amounts(reply.usage.total, cost or 0.0, model_calls=1)
         finally:
-            first.stop()
-        cost = self._cost(endpoint, reply)
+            if metered is not None:
+                turn.failed += metered.taken.beyond(answered)
+        turn.shown = []
         turn.count(reply.usage, cost)
-        self._last_usage = reply.usage
+        self._cached = reply.usage.cache_read + reply.usage.cache_write
         self._guard.read("provider", "succeeded", self._stages.provider.succeeded, None, fits=_none)
-        waited = first.heard_at - started if first.heard_at else None
+        waited = heard.began - started if heard.began else None
         seconds = time.monotonic() - started
         self._publish(ReplyReceived(turn.id, turn.step, reply, seconds, waited, cost))
         return reply
+
+    def _drawing(
+        self, turn: Turn, endpoint: Endpoint, request: Request, size: int, *, cached: int = 0
+    ) -> tuple[IProvider, MeteredProvider | None]:
+        """Return the provider, its calls let in and metered, and where what they take is counted.
+
+        The request has about `size` tokens; of those, `cached` are taken to be in the vendor's
+        cache. A provider in this process is left alone where there is no budget: what breaks off
+        there costs nothing. Raises `BudgetExceeded` if time is up.
+        """
+        admission = self._admission(endpoint)
+        if turn.budget is None and admission is None:
+            return endpoint.provider, None
+        metered = self._metered(turn.budget or Budget(BudgetLimits()), endpoint, request, size)
+        if admission is None:
+            return metered, metered
+        demand = Demand(size, max(0, size - cached))
+        return AdmittedProvider(metered, admission, demand, self._publish), metered
 
     def _admission(self, endpoint: Endpoint) -> Admission | None:
         admit = self._stages.provider.admission
@@ -206,14 +223,9 @@ class ModelStep:
             "provider", "admission", lambda: admit(endpoint), None, fits=_admission
         )
 
-    def _demand(self, size: int) -> Demand:
-        """Return what a call takes; what was sent before is taken to be in the vendor's cache."""
-        last = self._last_usage
-        return Demand(size, max(0, size - last.cache_read - last.cache_write))
-
     def _metered(
         self, budget: Budget, endpoint: Endpoint, request: Request, size: int
-    ) -> IProvider:
+    ) -> MeteredProvider:
         """Return the provider, drawing on the budget. Raises `BudgetExceeded` if time is up."""
         over = budget.out_of_time()
         if over is not None:
@@ -253,35 +265,36 @@ class ModelStep:
         model = self.limits.summary_model or endpoint.model
         request = Request(model=model, messages=(user(text),), system=instructions)
         served = Endpoint(endpoint.provider, model)
-        provider = served.provider
         size = tokens.of_text(instructions) + tokens.of_text(text)
-        if turn.budget is not None:
-            provider = self._metered(turn.budget, served, request, size)
-        admission = self._admission(served)
-        if admission is not None:
-            demand = Demand(size, size)
-            provider = AdmittedProvider(provider, admission, demand, self._publish)
-        reply = await self._stages.chat.reply(provider, request, _unheard)
-        turn.count(reply.usage, self._cost(served, reply))
+        provider, metered = self._drawing(turn, served, request, size)
+        answered = NOTHING
+        try:
+            reply = await self._stages.chat.reply(provider, request, _unheard)
+            cost = self._cost(served, reply)
+            answered = Amounts(reply.usage.total, cost or 0.0, model_calls=1)
+        finally:
+            if metered is not None:
+                turn.failed += metered.taken.beyond(answered)
+        turn.count(reply.usage, cost)
         return reply.message.text
 
 
-class _FirstPiece:
-    """Notes when the first piece of a reply is published, and then listens no longer."""
+class _Heard:
+    """Publishes what a reply streams; notes when it began and what a person has read of it."""
 
-    def __init__(self, bus: EventBus) -> None:
-        self._bus = bus
-        self.heard_at: float | None = None
-        bus.watch(self._hear)
+    __slots__ = ("_publish", "began", "text")
 
-    def _hear(self, event: Event) -> None:
-        if isinstance(event, TextDelta | ThinkingDelta | ToolCallDelta):
-            self.heard_at = time.monotonic()
-            self.stop()
+    def __init__(self, publish: Emit) -> None:
+        self._publish = publish
+        self.began: float | None = None
+        self.text: list[str] = []
 
-    def stop(self) -> None:
-        """Listen no longer."""
-        self._bus.unwatch(self._hear)
+    def __call__(self, event: Event) -> None:
+        if self.began is None and isinstance(event, TextDelta | ThinkingDelta | ToolCallDelta):
+            self.began = time.monotonic()
+        if type(event) is TextDelta:
+            self.text.append(event.content)
+        self._publish(event)
 
 
 def _admission(value: object) -> bool:

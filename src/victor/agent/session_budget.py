@@ -28,7 +28,7 @@ class SessionBudget:
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """Adopt the settings `budget_...`. What was spent stays spent."""
-        self._turn = turn_limits(config)
+        self._turn = turn_limits(config) or None
         limits = session_limits(config)
         if self._session is not None and self._session.limits == limits:
             return
@@ -52,7 +52,7 @@ class SessionBudget:
 
     def of_turn(self) -> Budget | None:
         """Return the budget of the next turn; None where nothing limits it."""
-        if not self._turn:
+        if self._turn is None:
             return self.current
         return Budget(self._turn, name="budget_turn", parent=self.current)
 
@@ -91,4 +91,9 @@ def _taken(data: Mapping[str, Any]) -> tuple[Amounts, float]:
         model_calls=data.get("model_calls", 0),
         tool_calls=data.get("tool_calls", 0),
     )
-    return amounts, data.get("seconds", 0.0)
+    failed = Amounts(
+        tokens=data.get("failed_tokens", 0),
+        usd=data.get("failed_cost_usd", 0.0),
+        model_calls=data.get("failed_model_calls", 0),
+    )
+    return amounts + failed, data.get("seconds", 0.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from victor.agent.structured_output import OutputCheck
-from victor.budget import Budget
+from victor.budget import NOTHING, Amounts, Budget
 from victor.messages import Message, Usage
 
 
@@ -32,6 +32,10 @@ class Turn:
     model_calls: int = 0
     tool_calls: int = 0
     """Those that were allowed to run."""
+    failed: Amounts = NOTHING
+    """What tries of model calls took that were no answer; tokens by estimate."""
+    shown: list[str] = field(default_factory=list)
+    """What a person has read of the reply that is on its way."""
     budget: Budget | None = None
     """What it may spend; None where nothing limits it."""
     step: int = 0
@@ -49,6 +53,7 @@ class Turn:
     def figures(self) -> dict[str, Any]:
         """Return what it took up to now, for the record."""
         usage = self.usage
+        failed = self.failed
         return {
             "input_tokens": usage.input,
             "output_tokens": usage.output,
@@ -58,6 +63,9 @@ class Turn:
             "tool_calls": self.tool_calls,
             "seconds": round(time.monotonic() - self.started, 3),
             "steps": self.step,
+            "failed_tokens": failed.tokens,
+            "failed_cost_usd": failed.usd,
+            "failed_model_calls": failed.model_calls,
         }
 
 

@@ -213,6 +213,9 @@ class TurnLoop:
             context = await self._fit(turn, endpoint, system, tools, scale)
             try:
                 return await model.reply(turn, endpoint, system, context, tools, tool_choice)
+            except asyncio.CancelledError:
+                await self._keep_shown(turn)
+                raise
             except ContextExceeded as failure:
                 if scale < 1.0:
                     failure.hint = f"It was compacted and sent again, in vain. {failure.hint}"
@@ -247,9 +250,16 @@ class TurnLoop:
 
     async def _keep_partial(self, turn: Turn, partial: str) -> None:
         """Keep what a person has read of an answer that broke off, marked as such."""
-        message = Message(Role.ASSISTANT, (Text(partial), Text(INTERRUPTED_ANSWER)))
+        message = _interrupted(partial)
         await self._record(turn, Record("reply", turn.id, message=message))
         self._append(turn, message)
+
+    async def _keep_shown(self, turn: Turn) -> None:
+        """Keep what a person had read of an answer when the turn was cancelled, marked as such."""
+        if shown := "".join(turn.shown).strip() and "".join(turn.shown):
+            message = _interrupted(shown)
+            await self._note(turn, Record("reply", turn.id, message=message))
+            self._append(turn, message)
 
     async def _end(self, turn: Turn, reply: Reply, stop_reason: StopReason) -> Response:
         self._append(turn, reply.message)
@@ -297,6 +307,10 @@ class TurnLoop:
         await self._guard.optional(
             "session", "record", lambda: store(turn.session_id, record), None
         )
+
+
+def _interrupted(text: str) -> Message:
+    return Message(Role.ASSISTANT, (Text(text), Text(INTERRUPTED_ANSWER)))
 
 
 def _mode(value: object) -> bool:

@@ -30,6 +30,10 @@ GO_ON = (
     " where it stops. Do not repeat any of it, and do not mention the break."
 )
 
+GRACE_SECONDS = 0.5
+"""How long a provider that is cancelled may clean up: less than the guard gives this coordinator,
+so that it is told here what became of the answer."""
+
 RetriesOf: TypeAlias = Callable[[Mapping[str, Any]], IRetries]
 
 
@@ -107,7 +111,7 @@ class ChatCoordinator:
         """
         progress = _Progress(request, request, emit, self._clock() + self._seconds)
         try:
-            return await bounded(self._attempts(provider, progress), self._seconds)
+            return await bounded(self._attempts(provider, progress), self._seconds, GRACE_SECONDS)
         except TimeoutError:
             overdue = ProviderUnavailable(
                 f"The model has not answered in whole within {self._seconds:g} s.",
