@@ -9,7 +9,7 @@ override PROMPT := $(value PROMPT)
 export PROMPT
 
 .DEFAULT_GOAL := help
-.PHONY: help chat test format check bench bench-peers docs setup lock
+.PHONY: help chat test format check bench bench-peers crash-test docs setup lock
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ bench: $(VENV)/.dev ## what a turn costs, against a bare loop
 bench-peers: $(VENV)/.dev ## the same beside other frameworks, installed into build/peers
 	@.ci/peers
 	build/peers/bin/python -m benchmarks
+
+crash-test: $(VENV)/.dev ## kill 500 processes at every moment, and count what is lost
+	$(PY) -m tests.crash
 
 docs: $(VENV)/.dev ## write the generated pages
 	$(PY) -m victor.config.reference docs/settings.md

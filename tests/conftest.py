@@ -50,6 +50,7 @@ def _nothing_skipped(report: Report) -> Report:
 
 SLOW = (
     "benchmarks",
+    "crash",
     "docs",
     "guide",
     "unit/cli/test_conversation",
