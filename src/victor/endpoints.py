@@ -60,6 +60,16 @@ class EndpointHealth:
     limits: tuple[RateLimit, ...] = ()
     """The vendor's rate limits, as they stand by its last responses."""
 
+    def __str__(self) -> str:
+        """One line for a person, the last error left out."""
+        parts = [f"{self.answered} answered, {self.failed} failed"]
+        if self.circuit is not Circuit.CLOSED:
+            parts.append(f"{self.circuit.replace('_', '-')}, tried in {self.retry_seconds:,.0f} s")
+        if self.running or self.waiting:
+            parts.append(f"{self.running} running, {self.waiting} waiting")
+        parts.extend(map(str, self.limits))
+        return f"{self.provider} · {self.model}: {'; '.join(parts)}"
+
 
 class EndpointRecord:
     """The calls to one endpoint, its circuit, and what it still takes."""

@@ -101,10 +101,11 @@ class Plugins:
             found = self._found[group] = tuple(self._distinct(str(group)))
         return found
 
-    def factories(self, group: Group | str) -> dict[str, Callable[[], Any]]:
+    def factories(self, group: Group | str) -> dict[str, Callable[..., Any]]:
         """Return for each name of a group a factory that loads its plugin when it is called.
 
-        The factory raises `ConfigError`, naming the plugin, when it is broken.
+        What the factory is given by keyword it passes on. It raises `ConfigError`, naming the
+        plugin, when that is broken, or takes no such thing.
         """
         return {plugin.name: self._factory(plugin) for plugin in self.find(group)}
 
@@ -126,10 +127,13 @@ class Plugins:
                 self._skip(plugin, error)
         return loaded
 
-    def _factory(self, plugin: Plugin) -> Callable[[], Any]:
-        def make() -> Any:
+    def _factory(self, plugin: Plugin) -> Callable[..., Any]:
+        def make(**options: Any) -> Any:
             try:
-                return made(plugin.load())
+                named = plugin.load()
+                refused = [option for option in options if not _takes(named, option)]
+                if not refused:
+                    return made(named, **options)
             except (Exception, SystemExit) as error:
                 self._skip(plugin, error)
                 raise ConfigError(
@@ -137,6 +141,10 @@ class Plugins:
                     f" {type(error).__name__}: {error}",
                     hint="Mend or remove that package, or choose another name.",
                 ) from error
+            raise ConfigError(
+                f"The plugin {plugin.name!r} ({plugin.source}) takes no {', '.join(refused)}.",
+                hint="Leave that setting out, or see how the package itself is told.",
+            )
 
         return make
 
@@ -166,9 +174,21 @@ def installed() -> Plugins:
     return Plugins()
 
 
-def made(named: Any) -> Any:
+def made(named: Any, **options: Any) -> Any:
     """Return what an entry point stands for: what it makes, where it names a class or function."""
-    return named() if isinstance(named, type | FunctionType) else named
+    return named(**options) if isinstance(named, type | FunctionType) else named
+
+
+def _takes(named: Any, option: str) -> bool:
+    """Return whether what an entry point names can be given `option` by keyword."""
+    from inspect import Parameter, signature
+
+    if not isinstance(named, type | FunctionType):
+        return False
+    parameters = signature(named).parameters
+    return option in parameters or any(
+        parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()
+    )
 
 
 def _installed(group: str) -> Iterable[EntryPoint]:

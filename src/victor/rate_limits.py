@@ -42,6 +42,10 @@ class RateLimit:
     refills: bool = False
     """Whether it comes back evenly until then, and not all at once."""
 
+    def __str__(self) -> str:
+        of = f" of {self.limit:,}" if self.limit is not None else ""
+        return f"{self.name}: {self.remaining:,}{of} left, all again in {self.reset_seconds:,.0f} s"
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:

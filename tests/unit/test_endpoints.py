@@ -6,6 +6,7 @@ from victor.endpoints import RECORDS, Circuit, EndpointHealth, EndpointRecord, E
 from victor.errors import AuthenticationError, ProviderUnavailable, RateLimitError
 from victor.providers.anthropic import AnthropicProvider
 from victor.providers.openai import OpenAIProvider
+from victor.rate_limits import Measure, RateLimit
 from victor.testing import ScriptedProvider
 
 DOWN = ProviderUnavailable("down")
@@ -128,3 +129,17 @@ def test_vendors_have_an_address_without_being_given_one() -> None:
 
 def test_nothing_is_known_of_an_endpoint_that_was_never_called() -> None:
     assert EndpointHealth("p", "m", serving=False).circuit is Circuit.CLOSED
+
+
+def test_what_is_known_of_an_endpoint_fits_on_a_line() -> None:
+    clock = Clock()
+    record = opened(clock)
+    record.limits.hear([RateLimit("tokens", Measure.TOKENS, 1200, 6.0, 30_000)])
+    health = EndpointHealth(
+        "p", "m", False, record.circuit, 4, 3, "down", record.retry_seconds, 1, 2,
+        record.limits.known(),
+    )  # fmt: skip
+    assert str(health) == (
+        "p · m: 4 answered, 3 failed; open, tried in 30 s; 1 running, 2 waiting;"
+        " tokens: 1,200 of 30,000 left, all again in 6 s"
+    )

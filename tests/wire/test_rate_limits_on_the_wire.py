@@ -79,7 +79,7 @@ async def test_without_a_fallback_it_is_an_error_that_says_how_long() -> None:
     async with OpenAIFaultServer([Fault(headers=spent("5m0s"))]) as server:
         provider = openai(server)
         await ask(provider, RecordingObserver())
-        with pytest.raises(RateLimitError, match=r"no room .* in (299|300) s") as error:
+        with pytest.raises(RateLimitError, match=r"no room .* for (299|300) s") as error:
             await ask(provider, RecordingObserver())
         assert "max_retry_wait" in str(error.value)
         await provider.aclose()

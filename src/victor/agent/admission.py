@@ -107,10 +107,8 @@ class AdmittedProvider:
         self._emit(ModelCallDelayed(self.name, model, reason, seconds))
 
     def _refusal(self, model: str, seconds: float, limit: RateLimit) -> RateLimitError:
-        of = f" of {limit.limit:,}" if limit.limit else ""
         return RateLimitError(
-            f"The vendor's limit on {limit.name} has no room for this call: {limit.remaining:,}{of}"
-            f" are left, and enough of them in {seconds:,.0f} s.",
+            f"The vendor's rate limit has no room for this call for {seconds:,.0f} s ({limit}).",
             provider=self.name,
             model=model,
             retry_after=seconds,

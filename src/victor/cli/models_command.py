@@ -84,6 +84,14 @@ def _rows() -> Iterator[Row]:
     for name, preset in PRESETS.items():
         yield from _keyed(name, needs_key=preset.needs_key(os.environ))
     yield from _local()
+    yield from _plugged()
+
+
+def _plugged() -> Iterator[Row]:
+    from victor.providers.choose import plugged_providers
+
+    for name, source in plugged_providers().items():
+        yield Row(name, "", ready=True, detail=f"from the package {source}; it sees to its key")
 
 
 def _keyed(name: str, *, needs_key: bool) -> Iterator[Row]:
@@ -94,7 +102,7 @@ def _keyed(name: str, *, needs_key: bool) -> Iterator[Row]:
         yield Row(name, "", ready=False, detail="a server on this machine, if one runs")
         return
     key = find_key(name, os.environ)
-    detail = f"key from {key.source}" if key else f"set {key_variables(name)[0]}"
+    detail = f"key from {key.source}" if key else f"set {' or '.join(key_variables(name))}"
     known = known_models(name)
     if not known:
         yield Row(name, "", ready=key is not None, detail=detail)

@@ -62,6 +62,7 @@ def _mark(row: ProviderRow) -> str:
 
 
 def _rows(config: Mapping[str, Any]) -> Iterator[tuple[ProviderRow, Key | None]]:
+    from victor.providers.choose import plugged_providers
     from victor.providers.keys import find_key, key_variables
     from victor.providers.presets import PRESETS
 
@@ -76,6 +77,9 @@ def _rows(config: Mapping[str, Any]) -> Iterator[tuple[ProviderRow, Key | None]]
             wanted = " or ".join(key_variables(name))
             yield ProviderRow(name, False, "", f"no key: set {wanted}"), None
     yield _local(), None
+    for name, source in plugged_providers().items():
+        detail = f"from the package {source}; it sees to its key"
+        yield ProviderRow(name, True, "", detail), None
 
 
 def _local() -> ProviderRow:
@@ -90,10 +94,14 @@ def _checked(config: Mapping[str, Any]) -> Iterator[ProviderRow]:
     """Yield each row in order, with what became of asking; all are asked at once."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from victor.providers.choose import LOCAL, plugged_providers
     from victor.providers.reach import reach
 
+    # Neither the embedded model nor a plugin's provider has an address that is known here.
+    unasked = {LOCAL, *plugged_providers()}
+
     def ask(row: ProviderRow, key: Key | None) -> ProviderRow:
-        if not row.configured or row.provider == "local":
+        if not row.configured or row.provider in unasked:
             return row
         found = reach(row.provider, key)
         detail = f"{row.detail}; {found.detail}"

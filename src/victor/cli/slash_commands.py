@@ -275,6 +275,9 @@ async def _health(desk: Desk, argument: str) -> None:
     for name, health in desk.orchestrator.health().items():
         error = f": {one_line(health.last_error)}" if health.last_error else ""
         desk.say(f"  {name:<16} {health.state}{error}", style="yellow" if error else "")
+    endpoints = getattr(desk.orchestrator.provider_coordinator, "health", tuple)
+    for endpoint in endpoints():
+        desk.say(f"  {endpoint}")
 
 
 async def _prompt(desk: Desk, argument: str) -> None:

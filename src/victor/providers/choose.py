@@ -62,10 +62,18 @@ class Choice:
 
 def provider_names() -> tuple[str, ...]:
     """Return the names of every provider that there is, those of plugins last; imports none."""
+    return (*PROVIDER_NAMES, *plugged_providers())
+
+
+def plugged_providers() -> dict[str, str]:
+    """Return the packages that bring a provider, each by the provider's name; imports none.
+
+    A plugin by a name of Victor's own is left out, since it never serves.
+    """
     from victor.plugins import Group, installed
 
-    plugged = (plugin.name for plugin in installed().find(Group.PROVIDERS))
-    return (*PROVIDER_NAMES, *(name for name in plugged if name not in PROVIDER_NAMES))
+    plugins = installed().find(Group.PROVIDERS)
+    return {one.name: one.source for one in plugins if one.name not in PROVIDER_NAMES}
 
 
 def parse_endpoint(text: str, known: tuple[str, ...] | None = None) -> ModelAddress:
@@ -119,18 +127,19 @@ def create_provider(
 ) -> IProvider:
     """Return the provider called `name`, without touching the network.
 
-    `model` matters to `local` alone, which loads it. A plugin's provider is made by its entry point
-    and sees to its own key. A name that is not known stands for an OpenAI-compatible server, and
-    then needs `base_url`. With `small_model="on"` the model of such
-    a server is held to valid tool calls by a grammar, as the embedded one always is; `auto` and
-    `off` leave it free. The key is `api_key`, else the provider's variable, else the keyring's.
+    `model` matters to `local` alone, which loads it. A plugin's provider is made by its entry
+    point, which must take `base_url` where one is given, and sees to its own key. A name that is
+    not known stands for an OpenAI-compatible server, and then needs `base_url`. With
+    `small_model="on"` the model of such a server is held to valid tool calls by a grammar, as the
+    embedded one always is; `auto` and `off` leave it free. The key is `api_key`, else the
+    provider's variable, else the keyring's.
     Raises `UnknownNameError`, or `ConfigError` for a plugin that is broken.
     """
     if name == LOCAL:
         from victor.providers.local import LocalProvider
 
         return LocalProvider(model=model or None)
-    if name not in PROVIDER_NAMES and (plugged := _plugged(name)) is not None:
+    if name not in PROVIDER_NAMES and (plugged := _plugged(name, base_url)) is not None:
         return plugged
     if not api_key and not base_url:
         api_key = _kept_key(name)
@@ -156,14 +165,17 @@ def create_provider(
     return SmallModel(provider, name=name)
 
 
-def _plugged(name: str) -> IProvider | None:
-    """Return the provider that a plugin brings; None where none has this name."""
+def _plugged(name: str, base_url: str | None) -> IProvider | None:
+    """Return the provider that a plugin brings; None where none has this name.
+
+    Raises `ConfigError` where it is broken, or takes no `base_url` and is given one.
+    """
     from victor.plugins import Group, installed
 
     factory = installed().factories(Group.PROVIDERS).get(name)
     if factory is None:
         return None
-    provider = factory()
+    provider = factory(base_url=base_url) if base_url else factory()
     if not isinstance(provider, IProvider):
         raise ConfigError(
             f"The plugin {name!r} gave {type(provider).__name__}, which is no provider.",

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from victor.providers.keys import Key
 from victor.providers.presets import PRESETS
+from victor.providers.rate_limit_headers import rate_limits
 
 _ADDRESSES = {
     "anthropic": "https://api.anthropic.com",
@@ -65,12 +66,14 @@ def reach(
         return Reached(answers=False, healthy=False, detail=f"{parts.netloc}: {reason}")
     finally:
         connection.close()
-    return _judged(response.status, parts.netloc)
+    limits = rate_limits(dict(response.getheaders()))
+    return _judged(response.status, parts.netloc, "; ".join(map(str, limits)))
 
 
-def _judged(status: int, host: str) -> Reached:
+def _judged(status: int, host: str, limits: str) -> Reached:
     if status < 300:
-        return Reached(answers=True, healthy=True, detail=f"{host} answers")
+        detail = f"{host} answers; {limits}" if limits else f"{host} answers"
+        return Reached(answers=True, healthy=True, detail=detail)
     if status in (400, 401, 403):
         return Reached(answers=True, healthy=False, detail=f"{host} refuses the key ({status})")
     return Reached(answers=True, healthy=False, detail=f"{host} answers with status {status}")

@@ -119,7 +119,7 @@ async def test_a_wait_above_the_cap_is_an_error_at_once(
     admitted: Callable[..., IProvider], record: EndpointRecord, clock: Clock
 ) -> None:
     record.limits.hear([RateLimit("tokens", Measure.TOKENS, 3, 20.0, 9000)])
-    with pytest.raises(RateLimitError, match=r"limit on tokens .* 3 of 9,000 are left") as caught:
+    with pytest.raises(RateLimitError, match=r"for 20 s \(tokens: 3 of 9,000 left") as caught:
         await read(admitted(ScriptedProvider(), most=1, cap=19.0))
     assert caught.value.retry_after == 20.0
     assert clock.now == 0.0

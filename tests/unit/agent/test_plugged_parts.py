@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from victor import AgentOrchestrator, Settings
+from victor.cli.app import run
 from victor.errors import ConfigError, UnknownNameError
 from victor.plugins import installed
 from victor.providers.choose import (
@@ -50,6 +53,19 @@ class Provider(EchoProvider):
     pass
 
 
+class Addressed(EchoProvider):
+    def __init__(self, base_url="http://default"):
+        super().__init__()
+        self.base_url = base_url
+
+
+def anything(**options):
+    return Addressed(**options)
+
+
+ready = Provider()
+
+
 def wrong():
     return "no provider"
 """
@@ -63,6 +79,9 @@ acme = acme_plugged_parts:Provider
 absent = acme_not_there:Provider
 wrong = acme_plugged_parts:wrong
 openai = acme_plugged_parts:Provider
+addressed = acme_plugged_parts:Addressed
+anything = acme_plugged_parts:anything
+ready = acme_plugged_parts:ready
 """
 
 
@@ -93,7 +112,14 @@ async def test_a_collection_of_tools_brings_each_of_them(tmp_path: Path) -> None
 
 def test_a_plugins_provider_is_known_and_made_by_its_name() -> None:
     assert provider_names()[: len(PROVIDER_NAMES)] == PROVIDER_NAMES
-    assert provider_names()[len(PROVIDER_NAMES) :] == ("absent", "acme", "wrong")
+    assert provider_names()[len(PROVIDER_NAMES) :] == (
+        "absent",
+        "acme",
+        "addressed",
+        "anything",
+        "ready",
+        "wrong",
+    )
     assert parse_endpoint("acme:large:2") == ("acme", "large:2")
     assert isinstance(create_provider("acme"), EchoProvider)
 
@@ -123,3 +149,33 @@ def test_a_broken_plugins_provider_is_refused_with_its_name(name: str, told: str
 def test_an_unknown_provider_is_told_with_those_of_plugins() -> None:
     with pytest.raises(UnknownNameError, match="acme"):
         create_provider("acne")
+
+
+@pytest.mark.parametrize("name", ["addressed", "anything"])
+def test_a_plugins_provider_is_given_the_address_that_it_takes(name: str) -> None:
+    there = create_provider(name, base_url="http://there")
+    assert getattr(there, "base_url", "") == "http://there"
+    assert getattr(create_provider(name), "base_url", "") == "http://default"
+
+
+@pytest.mark.parametrize("name", ["acme", "ready"])
+def test_an_address_that_a_plugins_provider_does_not_take_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}.* takes no base_url"):
+        create_provider(name, base_url="http://there")
+    assert isinstance(create_provider(name), EchoProvider)
+
+
+@pytest.mark.parametrize("command", ["models", "providers"])
+def test_a_plugins_provider_is_listed(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command]) == 0
+    assert re.search(
+        r"^\* acme .*from the package acme: acme_plugged_parts:Provider",
+        capsys.readouterr().out,
+        re.MULTILINE,
+    )
+
+
+def test_a_check_asks_no_plugins_provider(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["providers", "--check", "--json"]) == 0
+    (acme,) = (row for row in json.loads(capsys.readouterr().out) if row["provider"] == "acme")
+    assert (acme["configured"], acme["reachable"]) == (True, None)

@@ -189,6 +189,7 @@ def test_help_lists_every_command(table: Callable[..., Table]) -> None:
         ("/sessions", "No session is recorded"),
         ("/undo", "There is nothing to undo."),
         ("/health", "config"),
+        ("/health", "scripted · model: 0 answered, 0 failed"),
         ("/prompt", "with the first message"),
         ("/context", "0 messages, about 0 of 1,000,000 tokens"),
     ],

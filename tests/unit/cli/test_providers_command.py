@@ -73,3 +73,14 @@ def test_models_have_figures_and_can_be_filtered(victor: Command) -> None:
     assert "gpt-6.1-terra" in both
     assert "claude" not in both
     assert "No known model fits" in victor("models", "--filter", "no-such-model").err
+
+
+@pytest.mark.parametrize("variable", ["GEMINI_API_KEY", "GOOGLE_API_KEY"])
+def test_google_is_ready_with_either_of_its_keys(
+    victor: Command, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    assert "set GOOGLE_API_KEY or GEMINI_API_KEY" in victor("models", "--filter", "google").out
+    monkeypatch.setenv(variable, KEY)
+    listed = json.loads(victor("models", "--filter", "google", "--json").out)
+    assert all(row["ready"] for row in listed)
+    assert rows(victor, "providers")["google"]["key"] == variable

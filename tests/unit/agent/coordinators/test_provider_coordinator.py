@@ -258,3 +258,46 @@ def test_the_settings_know_a_model_better_than_the_catalogue() -> None:
     assert (info.context_window, info.input_price, info.output_price) == (5_000, 3.0, 0.0)
     assert info.abilities == {Ability.IMAGES}
     assert coordinator.model_info(Endpoint(coordinator.current.provider, "n")).input_price == 0.0
+
+
+class Addressed(ScriptedProvider):
+    address = "http://there"
+
+
+class Alone(ScriptedProvider):
+    most_calls = 1
+
+
+def test_calls_wait_at_servers_and_where_their_number_is_limited() -> None:
+    records = EndpointRecords()
+    for provider, set_limit, most in (
+        (ScriptedProvider(), None, 0),
+        (ScriptedProvider(), 3, 3),
+        (Addressed(), None, None),
+        (Alone(), None, 1),
+        (Alone(), 2, 2),
+    ):
+        coordinator = ProviderCoordinator(provider, "m", records=records)
+        coordinator.configure({"max_concurrent_calls": set_limit, "max_retry_wait": 7.0})
+        admission = coordinator.admission(coordinator.current)
+        assert (admission.most_calls if admission else 0) == most
+        assert admission is None or admission.longest_wait == 7.0
+
+
+def test_all_who_call_an_endpoint_wait_at_the_same_door() -> None:
+    records = EndpointRecords()
+    doors = set()
+    for model in ("m", "m", "n"):
+        provider = Addressed()
+        coordinator = ProviderCoordinator(provider, "other", records=records)
+        admission = coordinator.admission(Endpoint(provider, model))
+        assert admission is not None
+        doors.add(id(admission.record.door))
+    assert len(doors) == 2
+
+
+def test_the_places_of_a_provider_in_this_process_are_kept() -> None:
+    coordinator = ProviderCoordinator(Alone(), "m")
+    first, second = (coordinator.admission(coordinator.current) for _ in range(2))
+    assert first is not None
+    assert first == second
