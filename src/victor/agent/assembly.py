@@ -264,12 +264,16 @@ def _checkpoint(given: _Given) -> Any:
     from victor.agent.coordinators.checkpoint_coordinator import CheckpointCoordinator
     from victor.storage.checkpoints import SqliteCheckpointStore
     from victor.storage.file_images import FileImages
-    from victor.storage.location import checkpoints_database
-    from victor.storage.memory import MemoryCheckpointStore
+    from victor.storage.location import checkpoints_database, data_folder, shadow_database
+    from victor.storage.memory_checkpoints import MemoryCheckpointStore
+    from victor.storage.shadow import Shadow
+    from victor.storage.watch import WorkspaceWatch
 
     in_memory = given.config.get("ephemeral", False)
     store = MemoryCheckpointStore() if in_memory else SqliteCheckpointStore(checkpoints_database())
-    return CheckpointCoordinator(store, FileImages(given.workspace))
+    shadow = Shadow(None if in_memory else shadow_database(given.workspace))
+    watch = WorkspaceWatch(given.workspace, shadow, apart=(data_folder(),))
+    return CheckpointCoordinator(store, FileImages(given.workspace), watch)
 
 
 def _tool(given: _Given) -> Any:

@@ -173,6 +173,16 @@ class AgentOrchestrator(SessionAccess):
         self._enter()
         return await self.checkpoint_coordinator.undo(self.session_id)
 
+    async def preview_redo(self) -> UndoReport:
+        """Return what `redo` would do, with a diff, and do nothing."""
+        self._enter()
+        return await self.checkpoint_coordinator.preview_redo(self.session_id)
+
+    async def redo(self) -> UndoReport:
+        """Bring back what was undone last, unless the agent has changed something since."""
+        self._enter()
+        return await self.checkpoint_coordinator.redo(self.session_id)
+
     async def run_workflow(
         self, workflow: IWorkflow | Path | str, inputs: JsonObject | None = None
     ) -> WorkflowResult:

@@ -179,16 +179,16 @@ class CheckpointStage(Protocol):
     """Restorable points."""
 
     async def before(
-        self, session_id: str, turn_id: str, paths: tuple[Path, ...]
+        self, session_id: str, turn_id: str, paths: tuple[Path, ...], *, workspace: bool
     ) -> Checkpoint | None:
-        """Keep what is at `paths` now; None where there is nothing to keep.
+        """Keep what is at `paths` now; with `workspace`, what is anywhere in it.
 
-        Raises `CheckpointError`.
+        Returns None where there is nothing to keep. Raises `CheckpointError`.
         """
         ...
 
     async def after(self, checkpoint: Checkpoint) -> None:
-        """Note what the step left at the checkpoint's paths. Raises `CheckpointError`."""
+        """Note what the call left behind. Raises `CheckpointError`."""
         ...
 
 

@@ -1,10 +1,10 @@
-"""The second half of a step: review, checkpoint and run the tool calls of a reply."""
+"""The second half of a step: review and run the tool calls of a reply, each restorable."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from victor.agent.event_bus import EventBus
 from victor.agent.stages import Stages
@@ -61,65 +61,80 @@ class ToolStep:
             ]
         )
 
-    async def harmless(self, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
+    async def harmless(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
         """Return those of the interrupted calls that may run again without asking anybody."""
         reviews = tuple(
             review for review in self.reviews(calls) if review.effect is not Effect.EFFECTFUL
         )
         verdicts = await self._verdicts(reviews)
         return tuple(
-            review.call
+            review
             for review, verdict in zip(reviews, verdicts, strict=True)
             if isinstance(verdict, Allow)
         )
 
-    async def checkpoint(
-        self, turn: Turn, calls: tuple[ToolCall, ...], verdicts: tuple[Verdict, ...]
-    ) -> tuple[tuple[Verdict, ...], Checkpoint | None]:
-        """Keep what the allowed calls may change.
-
-        Where that fails, a person is asked once more about each call that has effects.
-        """
-        stage = self._stages.checkpoint
-        allowed = tuple(
-            call
-            for call, verdict in zip(calls, verdicts, strict=True)
-            if isinstance(verdict, Allow)
-        )
-        paths = self._guard.read(
-            "tool", "paths", lambda: self._stages.tool.paths(allowed), _NO_PATHS, fits=_tuple
-        )
-        if stage is None or not paths:
-            return verdicts, None
-        kept = await self._guard.optional(
-            "checkpoint",
-            "before",
-            lambda: stage.before(turn.session_id, turn.id, paths),
-            _FAILED,
-            fits=lambda value: value is None or isinstance(value, Checkpoint),
-        )
-        if isinstance(kept, Checkpoint):
-            self._publish(CheckpointTaken(kept.id, turn.id, tuple(map(str, paths))))
-            return verdicts, kept
-        if kept is None:
-            return verdicts, None
-        return await self._ask_without_undo(calls, verdicts), None
-
     async def execute(
         self,
         turn: Turn,
-        calls: tuple[ToolCall, ...],
+        reviews: tuple[CallReview, ...],
         verdicts: tuple[Verdict, ...],
         answers: dict[str, ToolResult],
     ) -> None:
         """Run the allowed calls; put a result for every call into `answers`, each on record.
 
-        Raises `BudgetExceeded` where not all of them may run; then none does.
+        What a call may change is kept right before it, and what it left is noted right after it,
+        so that an undo can tell its work from a person's. Raises `BudgetExceeded` where not all
+        of the calls may run; then none does.
         """
         allowed = sum(isinstance(verdict, Allow) for verdict in verdicts)
         if turn.budget is not None:
             turn.budget.spend(Amounts(tool_calls=allowed))
         turn.tool_calls += allowed
+        for portion in _portions(reviews, verdicts):
+            checkpoint = None
+            try:
+                portion, checkpoint = await self._checkpoint(turn, portion)
+                await self._run(turn, portion, answers)
+            finally:
+                await self._settle(checkpoint)
+
+    def message(self, calls: tuple[ToolCall, ...], answers: Mapping[str, ToolResult]) -> Message:
+        """Return one result for every call, in order; what is missing was interrupted."""
+        return tool_results(*[answers.get(call.id) or interrupted(call) for call in calls])
+
+    async def _checkpoint(self, turn: Turn, portion: _Portion) -> tuple[_Portion, Any]:
+        """Keep what a call may change. Where that fails, a person is asked once more about it."""
+        stage = self._stages.checkpoint
+        review, verdict = portion[0]
+        if stage is None or not _changes(review, verdict):
+            return portion, None
+        paths = self._guard.read(
+            "tool", "paths", lambda: self._stages.tool.paths((review.call,)), _NO_PATHS, fits=_tuple
+        )
+        starts = bool(review.access.command)
+        if not paths and not starts:
+            return portion, None
+        kept = await self._guard.optional(
+            "checkpoint",
+            "before",
+            lambda: stage.before(turn.session_id, turn.id, paths, workspace=starts),
+            _FAILED,
+            fits=lambda value: value is None or isinstance(value, Checkpoint),
+        )
+        if kept is _FAILED:
+            return ((review, await self._ask_without_undo(review)),), None
+        if kept is not None:
+            self._publish(CheckpointTaken(kept.id, turn.id, tuple(map(str, paths))))
+        return portion, kept
+
+    async def _settle(self, checkpoint: Checkpoint | None) -> None:
+        stage = self._stages.checkpoint
+        if stage is not None and checkpoint is not None:
+            await self._guard.optional("checkpoint", "after", lambda: stage.after(checkpoint), None)
+
+    async def _run(self, turn: Turn, portion: _Portion, answers: dict[str, ToolResult]) -> None:
+        calls = tuple(review.call for review, _ in portion)
+        verdicts = tuple(verdict for _, verdict in portion)
         mode = self._mode()
         executed = self._guard.read(
             "tool",
@@ -139,16 +154,6 @@ class ToolStep:
             if call.id not in answers:
                 result = ToolResult(call.id, f"{call.name} gave no result.", is_error=True)
                 await self._answer(turn, Executed(call, result, 0.0), answers)
-
-    async def settle(self, checkpoint: Checkpoint | None) -> None:
-        """Note what the calls left behind, so that an undo knows it from a person's own changes."""
-        stage = self._stages.checkpoint
-        if stage is not None and checkpoint is not None:
-            await self._guard.optional("checkpoint", "after", lambda: stage.after(checkpoint), None)
-
-    def message(self, calls: tuple[ToolCall, ...], answers: Mapping[str, ToolResult]) -> Message:
-        """Return one result for every call, in order; what is missing was interrupted."""
-        return tool_results(*[answers.get(call.id) or interrupted(call) for call in calls])
 
     def _mode(self) -> Mode:
         return self._guard.read(
@@ -184,17 +189,10 @@ class ToolStep:
             seconds=None,  # A person takes as long as it takes.
         )
 
-    async def _ask_without_undo(
-        self, calls: tuple[ToolCall, ...], verdicts: tuple[Verdict, ...]
-    ) -> tuple[Verdict, ...]:
+    async def _ask_without_undo(self, review: CallReview) -> Verdict:
         reason = "no checkpoint could be kept, so this cannot be undone"
-        decided: list[Verdict] = []
-        for review, verdict in zip(self.reviews(calls), verdicts, strict=True):
-            if isinstance(verdict, Allow) and review.effect is not Effect.READ_ONLY:
-                question = f"Run {review.call.name}, although {reason}?"
-                verdict = await self._decide(review.call, Ask(question, reason))
-            decided.append(verdict)
-        return tuple(decided)
+        question = f"Run {review.call.name}, although {reason}?"
+        return await self._decide(review.call, Ask(question, reason))
 
     async def _next(self, executed: Any) -> Executed | None:
         """Return the next result; None when there is none, or when the coordinator failed."""
@@ -216,9 +214,31 @@ class ToolStep:
         self._publish(ToolCallEnded(done.call, done.result, done.seconds, done.display))
 
 
+_Portion: TypeAlias = tuple[tuple[CallReview, Verdict], ...]
+"""Calls that are run together."""
+
 _FAILED: Any = object()
 
 _NO_PATHS: tuple[Path, ...] = ()
+
+
+def _portions(reviews: tuple[CallReview, ...], verdicts: tuple[Verdict, ...]) -> Iterator[_Portion]:
+    """Split the calls, in order: each that may change something stands alone."""
+    together: list[tuple[CallReview, Verdict]] = []
+    for one in zip(reviews, verdicts, strict=True):
+        if not _changes(*one):
+            together.append(one)
+            continue
+        if together:
+            yield tuple(together)
+            together = []
+        yield (one,)
+    if together:
+        yield tuple(together)
+
+
+def _changes(review: CallReview, verdict: Verdict) -> bool:
+    return isinstance(verdict, Allow) and review.effect is not Effect.READ_ONLY
 
 
 def _without_safety(review: CallReview) -> Allow | Deny:

@@ -30,7 +30,7 @@ from victor.messages import (
     ToolSpec,
     user,
 )
-from victor.protocols import Allow, CallReview, Endpoint, Mode, Record, Verdict
+from victor.protocols import Allow, CallReview, Endpoint, Mode, Record
 
 INTERRUPTED_ANSWER = "\n\n[The answer was interrupted here.]"
 """Stands in the history, for the model and for people, behind an answer that broke off."""
@@ -85,12 +85,10 @@ class TurnLoop:
         It is no part of the conversation: the record keeps it, the model does not see it.
         """
         turn.result_kind = "tool"
-        calls = (call,)
         answers: dict[str, ToolResult] = {}
-        verdicts = await self._tools.review(self._tools.reviews(calls))
-        verdicts, checkpoint = await self._tools.checkpoint(turn, calls, verdicts)
-        await self._tools.execute(turn, calls, verdicts, answers)
-        await self._tools.settle(checkpoint)
+        reviews = self._tools.reviews((call,))
+        verdicts = await self._tools.review(reviews)
+        await self._tools.execute(turn, reviews, verdicts, answers)
         return answers[call.id]
 
     async def run_again(self, turn: Turn, calls: tuple[ToolCall, ...]) -> tuple[ToolResult, ...]:
@@ -98,18 +96,10 @@ class TurnLoop:
 
         Only those run that are still declared harmless to repeat, and need no person's word.
         """
-        calls = await self._tools.harmless(calls)
-        if not calls:
-            return ()
+        reviews = await self._tools.harmless(calls)
         answers: dict[str, ToolResult] = {}
-        allowed: tuple[Verdict, ...] = tuple(
-            Allow("interrupted, and safe to repeat") for _ in calls
-        )
-        verdicts, checkpoint = await self._tools.checkpoint(turn, calls, allowed)
-        try:
-            await self._tools.execute(turn, calls, verdicts, answers)
-        finally:
-            await self._tools.settle(checkpoint)
+        allowed = tuple(Allow("interrupted, and safe to repeat") for _ in reviews)
+        await self._tools.execute(turn, reviews, allowed, answers)
         return tuple(answers.values())
 
     async def _within_time(self, turn: Turn) -> Response:
@@ -145,15 +135,12 @@ class TurnLoop:
                 return await self._end(turn, reply, reply.stop_reason)
 
             answers: dict[str, ToolResult] = {}
-            checkpoint = None
             try:
                 verdicts = await self._tools.review(reviews)
-                verdicts, checkpoint = await self._tools.checkpoint(turn, calls, verdicts)
-                await self._tools.execute(turn, calls, verdicts, answers)
+                await self._tools.execute(turn, reviews, verdicts, answers)
             finally:
                 # The context gets the whole step, also where it was cut short halfway.
                 self._append(turn, reply.message, self._tools.message(calls, answers))
-                await self._tools.settle(checkpoint)
             await self._bus.flush()
 
         turn.step += 1

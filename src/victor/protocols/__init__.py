@@ -7,6 +7,19 @@ from victor.protocols.analytics import (
     IAnalyticsExporter,
     SessionAnalytics,
 )
+from victor.protocols.checkpoint import (
+    ABSENT,
+    Change,
+    Changed,
+    Checkpoint,
+    FileState,
+    ICheckpointStore,
+    IFileImages,
+    IWorkspaceWatch,
+    Kept,
+    ReadContent,
+    folder_state,
+)
 from victor.protocols.config import IConfigProvider
 from victor.protocols.context import CompactionRequest, ICompactionStrategy, Summarizer
 from victor.protocols.observer import Emit, IObserver
@@ -45,10 +58,6 @@ from victor.protocols.sandbox import (
 )
 from victor.protocols.selection import IToolSelectionStrategy, ScoredTool
 from victor.protocols.storage import (
-    Checkpoint,
-    FileImage,
-    ICheckpointStore,
-    IFileImages,
     Intent,
     ISessionStore,
     Record,
@@ -59,6 +68,7 @@ from victor.protocols.tool import Executed, ITool, IToolAccess, ToolEnvironment,
 from victor.protocols.workflow import RunTool, RunTurn
 
 __all__ = [
+    "ABSENT",
     "Ability",
     "Access",
     "Allow",
@@ -66,6 +76,8 @@ __all__ = [
     "Approval",
     "Ask",
     "CallReview",
+    "Change",
+    "Changed",
     "Checkpoint",
     "CommandFacts",
     "CompactionRequest",
@@ -76,7 +88,7 @@ __all__ = [
     "Endpoint",
     "Executed",
     "ExportResult",
-    "FileImage",
+    "FileState",
     "IAnalyticsExporter",
     "IApprover",
     "ICheckpointStore",
@@ -95,7 +107,9 @@ __all__ = [
     "ITool",
     "IToolAccess",
     "IToolSelectionStrategy",
+    "IWorkspaceWatch",
     "Intent",
+    "Kept",
     "Launch",
     "LongPromptPrices",
     "Mode",
@@ -104,6 +118,7 @@ __all__ = [
     "NoSandbox",
     "PlainCommand",
     "PromptContext",
+    "ReadContent",
     "Record",
     "Rewrite",
     "RunTool",
@@ -117,4 +132,5 @@ __all__ = [
     "ToolEnvironment",
     "ToolOutput",
     "Verdict",
+    "folder_state",
 ]

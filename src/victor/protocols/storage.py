@@ -1,10 +1,9 @@
-"""The ports to where sessions and checkpoints are kept."""
+"""The port to where sessions are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from victor.messages import Effect, Message, ToolCall, ToolResult
@@ -158,100 +157,4 @@ class ISessionStore(Protocol):
 
     async def aclose(self) -> None:
         """Release the store and the sessions it holds. Safe to call twice."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class FileImage:
-    """A file as it was."""
-
-    path: str
-    """Absolute."""
-    content: bytes | None = field(repr=False)
-    """None where there was no file."""
-    mode: int = 0o644
-    """Permission bits."""
-    link: str = ""
-    """Where it was a symbolic link: the target as written; then `content` is None."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A restorable point: the files as they were before a step changed them."""
-
-    id: str
-    session_id: str
-    turn_id: str
-    images: tuple[FileImage, ...]
-    time: float
-    """Seconds since the epoch."""
-    after: Mapping[str, str] = field(default_factory=dict)
-    """What the step left, by path, as `IFileImages.states` tells it. A file whose content is
-    another by now was changed by somebody else, and is not restored. Empty where the step did not
-    come to its end."""
-    skipped: tuple[str, ...] = ()
-    """Paths that could not be kept, with the reason."""
-    undone: bool = False
-    """Whether it was undone; a further undo goes past it."""
-
-
-@runtime_checkable
-class ICheckpointStore(Protocol):
-    """Keeps checkpoints. Every method raises `CheckpointError`."""
-
-    async def put(self, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint, replacing the one of the same id."""
-        ...
-
-    async def get(self, checkpoint_id: str) -> Checkpoint:
-        """Return a checkpoint."""
-        ...
-
-    async def list(self, session_id: str) -> tuple[Checkpoint, ...]:
-        """Return the session's checkpoints, oldest first."""
-        ...
-
-    async def last(self, session_id: str) -> tuple[Checkpoint, ...]:
-        """Return the checkpoints of the last turn that has some not undone, oldest first."""
-        ...
-
-    async def delete(self, checkpoint_id: str) -> None:
-        """Forget a checkpoint; one that is not there is no error."""
-        ...
-
-    async def aclose(self) -> None:
-        """Release the store. Safe to call twice."""
-        ...
-
-
-@runtime_checkable
-class IFileImages(Protocol):
-    """Reads and writes files for checkpoints. Every method raises `CheckpointError`."""
-
-    async def read(self, paths: tuple[Path, ...]) -> tuple[tuple[FileImage, ...], tuple[str, ...]]:
-        """Return the files at `paths` as they are, and those that cannot be kept, with the reason.
-
-        A symbolic link is kept as such, and with it the file that it leads to.
-        """
-        ...
-
-    async def states(self, paths: tuple[str, ...]) -> Mapping[str, str]:
-        """Return the state of each path now; those whose state cannot be told are left out."""
-        ...
-
-    async def states_of(self, images: tuple[FileImage, ...]) -> tuple[str, ...]:
-        """Return the state that `states` would tell of each image were it at its path."""
-        ...
-
-    async def restore(
-        self, images: tuple[FileImage, ...], expected: Mapping[str, str]
-    ) -> tuple[str, ...]:
-        """Put the images at their paths and return the paths that were left as they are.
-
-        A path whose state is not the `expected` one at that moment is left.
-        """
-        ...
-
-    async def diff(self, images: tuple[FileImage, ...]) -> str:
-        """Return what restoring the images would change, as a unified diff."""
         ...

@@ -6,39 +6,43 @@ import asyncio
 import json
 import os
 import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from victor.errors import CheckpointError
-from victor.protocols import Checkpoint, FileImage
+from victor.protocols import ABSENT, Checkpoint, FileState, folder_state
 from victor.storage.database import Database, acquire, release
+from victor.storage.retention import let_go
 
 if TYPE_CHECKING:
     import sqlite3
 
-_PUT = """INSERT INTO checkpoints (id, session, turn_id, time, after, skipped, undone)
-    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+_PUT = """INSERT INTO checkpoints
+    (id, session, turn_id, time, after, skipped, undone, restores)
+    VALUES (?, ?, ?, ?, '{}', ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
     session = excluded.session, turn_id = excluded.turn_id, time = excluded.time,
-    after = excluded.after, skipped = excluded.skipped, undone = excluded.undone
+    skipped = excluded.skipped, undone = excluded.undone, restores = excluded.restores
     RETURNING number"""
 
-_ROWS = """SELECT number, id, session, turn_id, time, after, skipped, undone
-    FROM checkpoints WHERE session = :session ORDER BY number"""
-
-_LAST = """SELECT number, id, session, turn_id, time, after, skipped, undone
-    FROM checkpoints WHERE session = :session AND NOT undone AND turn_id =
-    (SELECT turn_id FROM checkpoints WHERE session = :session AND NOT undone
-     ORDER BY number DESC LIMIT 1)
-    ORDER BY number"""
-
-_ROW = """SELECT number, id, session, turn_id, time, after, skipped, undone
+_OF_SESSION = """SELECT number, id, session, turn_id, time, skipped, undone, restores
+    FROM checkpoints WHERE session = ? ORDER BY number"""
+_OF_ID = """SELECT number, id, session, turn_id, time, skipped, undone, restores
     FROM checkpoints WHERE id = ?"""
+_OLDEST = """SELECT number, id, session, turn_id, time, skipped, undone, restores
+    FROM checkpoints WHERE EXISTS (SELECT 1 FROM images WHERE checkpoint = number)
+    ORDER BY number LIMIT 1"""
 
-_IMAGES = """SELECT path, images.sha256, mode, link, data FROM images
-    LEFT JOIN blobs ON blobs.sha256 = images.sha256 WHERE checkpoint = ? ORDER BY images.rowid"""
+_IMAGES = """SELECT path, sha256, mode, link, folder, after, after_mode FROM images
+    WHERE checkpoint = ? ORDER BY rowid"""
+_PUT_IMAGE = """INSERT INTO images
+    (checkpoint, path, sha256, mode, link, folder, after, after_mode)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 
 _INLINE_BYTES = 64 * 1024
-"""Up to here hashing and compressing is cheaper than a thread."""
+"""Up to here compressing is cheaper than a thread."""
+
+_NOTHING: Mapping[str, bytes] = {}
 
 
 class SqliteCheckpointStore:
@@ -52,81 +56,121 @@ class SqliteCheckpointStore:
         self._path = path.expanduser().absolute()
         self._patience = patience
         self._shared: Database | None = None
-        self._last: tuple[str, tuple[FileImage, ...]] = ("", ())
-        """The images put last: what a step left is noted on the same ones."""
 
-    async def put(self, checkpoint: Checkpoint) -> None:
+    async def put(self, checkpoint: Checkpoint, contents: Mapping[str, bytes] = _NOTHING) -> None:
         """Keep a checkpoint, replacing the one of the same id; it is on the disk when this returns.
 
         Raises `CheckpointError`.
         """
-        images = checkpoint.images
-        same = self._last[0] == checkpoint.id and self._last[1] is images
-        blobs = {} if same else await _blobs(images)
+        blobs = await compressed(contents)
         row = (
             checkpoint.id,
             checkpoint.session_id,
             checkpoint.turn_id,
             checkpoint.time,
-            json.dumps(dict(checkpoint.after)),
             json.dumps(checkpoint.skipped),
             checkpoint.undone,
+            json.dumps(checkpoint.restores),
         )
+        images = [_image_row(path, checkpoint) for path in checkpoint.before]
 
         def work(connection: sqlite3.Connection) -> None:
             (number,) = connection.execute(_PUT, row).fetchone()
-            if not same:
-                _replace_images(connection, number, images, blobs)
+            connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", blobs.items())
+            shas = _contents_of(connection, number)
+            connection.execute("DELETE FROM images WHERE checkpoint = ?", (number,))
+            connection.executemany(_PUT_IMAGE, ((number, *image) for image in images))
+            _drop_unused(connection, shas)
 
         await self._database().write(work, CheckpointError)
-        self._last = (checkpoint.id, images)
 
     async def get(self, checkpoint_id: str) -> Checkpoint:
-        """Return a checkpoint. Raises `CheckpointError` if there is none, or it is damaged."""
+        """Return a checkpoint. Raises `CheckpointError` if there is none."""
 
         def work(connection: sqlite3.Connection) -> Checkpoint:
-            row = connection.execute(_ROW, (checkpoint_id,)).fetchone()
+            row = connection.execute(_OF_ID, (checkpoint_id,)).fetchone()
             if row is None:
                 raise CheckpointError(f"There is no checkpoint {checkpoint_id!r}.")
             return _checkpoint(connection, row)
 
         return await self._database().read(work, CheckpointError)
 
-    async def list(self, session_id: str) -> tuple[Checkpoint, ...]:
-        """Return the session's checkpoints, oldest first. Raises `CheckpointError`."""
-        return await self._selected(_ROWS, session_id)
-
-    async def last(self, session_id: str) -> tuple[Checkpoint, ...]:
-        """Return the checkpoints of the last turn that has some not undone, oldest first.
+    async def content(self, sha256: str) -> bytes:
+        """Return a content that some checkpoint has, proven by its sha256.
 
         Raises `CheckpointError`.
         """
-        return await self._selected(_LAST, session_id)
 
-    async def delete(self, checkpoint_id: str) -> None:
-        """Forget a checkpoint, and contents that no other has; raises `CheckpointError`."""
+        def work(connection: sqlite3.Connection) -> bytes | None:
+            query = "SELECT data FROM blobs WHERE sha256 = ?"
+            row = connection.execute(query, (sha256,)).fetchone()
+            return row[0] if row else None
+
+        data = await self._database().read(work, CheckpointError)
+        return await uncompressed(sha256, data)
+
+    async def list(self, session_id: str) -> tuple[Checkpoint, ...]:
+        """Return the session's checkpoints, oldest first. Raises `CheckpointError`."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Checkpoint, ...]:
+            rows = connection.execute(_OF_SESSION, (session_id,)).fetchall()
+            return tuple(_checkpoint(connection, row) for row in rows)
+
+        return await self._database().read(work, CheckpointError)
+
+    async def mark(self, *, undone: tuple[str, ...] = (), standing: tuple[str, ...] = ()) -> None:
+        """Note of checkpoints that they were taken back or stand again, in one transaction.
+
+        Raises `CheckpointError`.
+        """
+        rows = [(True, name) for name in undone] + [(False, name) for name in standing]
 
         def work(connection: sqlite3.Connection) -> None:
-            row = connection.execute(_ROW, (checkpoint_id,)).fetchone()
-            if row is not None:
-                _drop_images(connection, row[0])
-                connection.execute("DELETE FROM checkpoints WHERE number = ?", (row[0],))
+            connection.executemany("UPDATE checkpoints SET undone = ? WHERE id = ?", rows)
 
         await self._database().write(work, CheckpointError)
-        self._last = ("", ())
+
+    async def delete(self, session_id: str) -> None:
+        """Forget the session's checkpoints, and contents that no other has.
+
+        Raises `CheckpointError`.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            for row in connection.execute(_OF_SESSION, (session_id,)).fetchall():
+                _drop_images(connection, row[0])
+            connection.execute("DELETE FROM checkpoints WHERE session = ?", (session_id,))
+
+        await self._database().write(work, CheckpointError)
+
+    async def prune(self, *, before: float, most_bytes: int) -> int:
+        """Let go of the contents of old checkpoints, until the used part of the file is small
+        enough; those with none left count. Raises `CheckpointError`.
+        """
+
+        def work(connection: sqlite3.Connection) -> bool:
+            row = connection.execute(_OLDEST).fetchone()
+            if row is None or (row[4] >= before and _used_bytes(connection) <= most_bytes):
+                return False
+            emptied = let_go(_checkpoint(connection, row))
+            _drop_images(connection, row[0])
+            connection.execute(
+                "UPDATE checkpoints SET skipped = ? WHERE number = ?",
+                (json.dumps(emptied.skipped), row[0]),
+            )
+            return True
+
+        count = 0
+        # One at a time, so that nobody else who writes has to wait for long.
+        while await self._database().write(work, CheckpointError):
+            count += 1
+        return count
 
     async def aclose(self) -> None:
         """Close the file if no other store uses it. A later call opens it again."""
         database, self._shared = self._shared, None
         if database is not None:
             await release(database)
-
-    async def _selected(self, query: str, session_id: str) -> tuple[Checkpoint, ...]:
-        def work(connection: sqlite3.Connection) -> tuple[Checkpoint, ...]:
-            rows = connection.execute(query, {"session": session_id}).fetchall()
-            return tuple(_checkpoint(connection, row) for row in rows)
-
-        return await self._database().read(work, CheckpointError)
 
     def _database(self) -> Database:
         # A forked child has the parent's object, but not its thread.
@@ -135,52 +179,92 @@ class SqliteCheckpointStore:
         return self._shared
 
 
-async def _blobs(images: tuple[FileImage, ...]) -> dict[str, bytes]:
-    """Return the compressed contents by sha256."""
-    if sum(len(image.content or b"") for image in images) <= _INLINE_BYTES:
-        return _compressed(images)
-    return await asyncio.to_thread(_compressed, images)
+async def compressed(contents: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """Return the contents compressed, as checkpoint stores keep them."""
+
+    def work() -> Mapping[str, bytes]:
+        return {sha256: zlib.compress(content, 1) for sha256, content in contents.items()}
+
+    if sum(map(len, contents.values())) <= _INLINE_BYTES:
+        return work()
+    return await asyncio.to_thread(work)
 
 
-def _compressed(images: tuple[FileImage, ...]) -> dict[str, bytes]:
-    contents = [image.content for image in images if image.content is not None]
-    return {_sha256(content): zlib.compress(content, 1) for content in contents}
+async def uncompressed(sha256: str, data: bytes | None) -> bytes:
+    """Return the content again. Raises `CheckpointError` where it is not the one."""
+    if data is None:
+        raise CheckpointError(f"The content {sha256[:12]} of a file was not kept.")
+    content = await asyncio.to_thread(_proven, sha256, data)
+    if content is None:
+        raise CheckpointError(f"The content {sha256[:12]} of a file is damaged where it is kept.")
+    return content
 
 
-def _sha256(content: bytes) -> str:
-    from hashlib import sha256
+def _proven(sha256: str, data: bytes) -> bytes | None:
+    from hashlib import sha256 as digest
 
-    return sha256(content).hexdigest()
+    try:
+        content = zlib.decompress(data)
+    except zlib.error:
+        return None
+    return content if digest(content).hexdigest() == sha256 else None
 
 
-def _replace_images(
-    connection: sqlite3.Connection,
-    number: int,
-    images: tuple[FileImage, ...],
-    blobs: dict[str, bytes],
-) -> None:
-    _drop_images(connection, number)
-    connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", blobs.items())
-    connection.executemany(
-        "INSERT INTO images (checkpoint, path, sha256, mode, link) VALUES (?, ?, ?, ?, ?)",
-        (
-            (
-                number,
-                os.fsencode(image.path),
-                None if image.content is None else _sha256(image.content),
-                image.mode,
-                os.fsencode(image.link),
-            )
-            for image in images
-        ),
+def _image_row(path: str, checkpoint: Checkpoint) -> tuple[Any, ...]:
+    state, after = checkpoint.before[path], checkpoint.after.get(path)
+    return (
+        os.fsencode(path),
+        state.sha256 or None,
+        state.mode,
+        os.fsencode(state.link),
+        state.is_folder,
+        None if after is None else os.fsencode(after.content),
+        None if after is None else after.mode,
     )
 
 
+def _checkpoint(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Checkpoint:
+    number, checkpoint_id, session_id, turn_id, time, skipped, undone, restores = row
+    before: dict[str, FileState] = {}
+    after: dict[str, FileState] = {}
+    for path, sha256, mode, link, folder, left, left_mode in connection.execute(_IMAGES, (number,)):
+        name = os.fsdecode(path)
+        before[name] = _state(sha256, mode, os.fsdecode(link), folder=folder)
+        if left is not None:
+            after[name] = FileState(os.fsdecode(left), left_mode)
+    return Checkpoint(
+        checkpoint_id,
+        session_id,
+        turn_id,
+        before,
+        time,
+        after,
+        tuple(json.loads(skipped)),
+        bool(undone),
+        tuple(json.loads(restores)),
+    )
+
+
+def _state(sha256: str | None, mode: int, link: str, *, folder: int) -> FileState:
+    if sha256 is not None:
+        return FileState(sha256, mode)
+    if folder:
+        return folder_state(mode)
+    return FileState.link_to(link) if link else ABSENT
+
+
+def _contents_of(connection: sqlite3.Connection, number: int) -> list[tuple[str]]:
+    query = "SELECT DISTINCT sha256 FROM images WHERE checkpoint = ? AND sha256 IS NOT NULL"
+    return connection.execute(query, (number,)).fetchall()
+
+
 def _drop_images(connection: sqlite3.Connection, number: int) -> None:
-    shas = connection.execute(
-        "SELECT DISTINCT sha256 FROM images WHERE checkpoint = ? AND sha256 IS NOT NULL", (number,)
-    ).fetchall()
+    shas = _contents_of(connection, number)
     connection.execute("DELETE FROM images WHERE checkpoint = ?", (number,))
+    _drop_unused(connection, shas)
+
+
+def _drop_unused(connection: sqlite3.Connection, shas: Iterable[tuple[str]]) -> None:
     connection.executemany(
         "DELETE FROM blobs WHERE sha256 = ?"
         " AND NOT EXISTS (SELECT 1 FROM images WHERE images.sha256 = blobs.sha256)",
@@ -188,31 +272,10 @@ def _drop_images(connection: sqlite3.Connection, number: int) -> None:
     )
 
 
-def _checkpoint(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Checkpoint:
-    number, checkpoint_id, session_id, turn_id, time, after, skipped, undone = row
-    rows = connection.execute(_IMAGES, (number,)).fetchall()
-    return Checkpoint(
-        checkpoint_id,
-        session_id,
-        turn_id,
-        tuple(_image(checkpoint_id, *columns) for columns in rows),
-        time,
-        json.loads(after),
-        tuple(json.loads(skipped)),
-        bool(undone),
-    )
-
-
-def _image(
-    checkpoint_id: str, path: bytes, sha256: str | None, mode: int, link: bytes, data: bytes | None
-) -> FileImage:
-    name = os.fsdecode(path)
-    if sha256 is None:
-        return FileImage(name, None, mode, os.fsdecode(link))
-    try:
-        content = zlib.decompress(data or b"")
-    except zlib.error:
-        content = b""
-    if _sha256(content) != sha256:
-        raise CheckpointError(f"Checkpoint {checkpoint_id!r} is damaged: {name} is not as it was.")
-    return FileImage(name, content, mode)
+def _used_bytes(connection: sqlite3.Connection) -> int:
+    """Return the size of the file without the pages that are free again."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    used: int = (pages - free) * size
+    return used

@@ -1,32 +1,36 @@
-"""Files as checkpoints know them: read before a step, compared after it, put back by an undo.
+"""Files as checkpoints know them: read before a call, compared after it, put back by an undo.
 
-A state is `absent`, the sha256 of a file's content, or `link:` with a symbolic link's target; what
-is neither, or cannot be read, has none. Permission bits are kept and restored with a content; a
-change of them alone is none. A path is never followed out of the workspace.
+A path is never followed out of the workspace: each of its folders is opened for itself, and a
+symbolic link among them ends it. What is put back is written aside and takes its place in one move.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
-import re
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from victor.errors import CheckpointError
-from victor.protocols import FileImage
+from victor.protocols import ABSENT, Change, FileState, Kept, ReadContent, folder_state
+from victor.storage.file_diff import unified
 
 T = TypeVar("T")
 
-ABSENT = "absent"
 MOST_BYTES = 20 * 1024 * 1024
 """A larger file is not kept."""
+MOST_DIFFED = 200
+"""Files that a diff shows; of more it tells the number."""
 
 _INLINE_BYTES = 256 * 1024
 """Up to here reading and hashing is cheaper than a thread."""
+_LEFT = (errno.ENOTEMPTY, errno.EEXIST, errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG)
+"""What says that something else is in the way: then a path is left as it is."""
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FileImages:
@@ -36,110 +40,179 @@ class FileImages:
         self._workspace = workspace.resolve()
         self._most_bytes = most_bytes
 
-    async def read(self, paths: tuple[Path, ...]) -> tuple[tuple[FileImage, ...], tuple[str, ...]]:
-        """Return the files at `paths` as they are, and those that cannot be kept, with the reason.
+    async def read(self, paths: tuple[Path, ...]) -> Kept:
+        """Return what is at `paths`, to be kept, and at the folders above that are missing.
 
         A symbolic link is kept as such, and with it the file that it leads to. Relative paths
         start at the workspace.
         """
         return await _where_it_fits(tuple(map(os.fspath, paths)), lambda: self._read(paths))
 
-    async def states(self, paths: tuple[str, ...]) -> Mapping[str, str]:
-        """Return the state of each path now; those that have none are left out."""
+    async def states(self, paths: tuple[str, ...]) -> Mapping[str, FileState]:
+        """Return what is at each path now; those where it cannot be told are left out."""
 
-        def work() -> Mapping[str, str]:
-            states = ((path, _state(path)) for path in paths)
+        def work() -> Mapping[str, FileState]:
+            states = ((path, state_of(path)) for path in paths)
             return {path: state for path, state in states if state is not None}
 
         return await _where_it_fits(paths, work)
 
-    async def states_of(self, images: tuple[FileImage, ...]) -> tuple[str, ...]:
-        """Return the state that `states` would tell of each image were it at its path."""
-        size = sum(len(image.content or b"") for image in images)
-        return await _done(lambda: tuple(map(_state_of, images)), size)
+    async def restore(self, changes: tuple[Change, ...], content: ReadContent) -> tuple[str, ...]:
+        """Make the changes and return the paths that were left as they are.
 
-    async def restore(
-        self, images: tuple[FileImage, ...], expected: Mapping[str, str]
-    ) -> tuple[str, ...]:
-        """Put the images at their paths and return the paths that were left as they are.
-
-        Each is replaced as a whole, and only while its state is the `expected` one. Raises
+        Each path changes as a whole, and only while it is in its state `now`. Raises
         `CheckpointError` for what cannot be written; what came before it is restored.
         """
+        done: dict[str, bool] = {}
+        # What goes, goes first and from below, so that a folder is empty, and its place free.
+        for change in sorted(filter(_goes, changes), key=_depth, reverse=True):
+            done[change.path] = await asyncio.to_thread(self._attempt, change, ABSENT, b"")
+        for change in sorted(changes, key=_depth):
+            if change.then.is_absent or not done.get(change.path, True):
+                continue
+            data = await content(change.then.sha256) if _needs_content(change) else b""
+            if change.path in done:
+                change = Change(change.path, ABSENT, change.then)
+            done[change.path] = await asyncio.to_thread(self._attempt, change, change.then, data)
+        return tuple(change.path for change in changes if not done[change.path])
 
-        def work() -> tuple[str, ...]:
-            return tuple(
-                image.path for image in images if not self._restore(image, expected[image.path])
-            )
+    async def diff(self, changes: tuple[Change, ...], content: ReadContent) -> str:
+        """Return what the changes would make of the files, as a unified diff."""
+        shown: list[str] = []
+        for change in changes[:MOST_DIFFED]:
+            then = await content(change.then.sha256) if _needs_content(change) else b""
+            shown.append(await asyncio.to_thread(self._diff, change, then))
+        if len(changes) > MOST_DIFFED:
+            shown.append(f"... and {len(changes) - MOST_DIFFED} more files\n")
+        return "".join(shown)
 
-        return await asyncio.to_thread(work)
-
-    async def diff(self, images: tuple[FileImage, ...]) -> str:
-        """Return what restoring the images would change, as a unified diff."""
-        return await asyncio.to_thread(lambda: "".join(self._diff(image) for image in images))
-
-    def _read(self, paths: tuple[Path, ...]) -> tuple[tuple[FileImage, ...], tuple[str, ...]]:
-        images: dict[str, FileImage] = {}
+    def _read(self, paths: tuple[Path, ...]) -> Kept:
+        states: dict[str, FileState] = {}
+        contents: dict[str, bytes] = {}
         skipped: dict[str, None] = {}
         for path in paths:
             try:
-                for image in self._images(path):
-                    images.setdefault(image.path, image)
+                for name, state, content in self._found(path):
+                    if states.setdefault(name, state) is state and content is not None:
+                        contents[state.sha256] = content
             except CheckpointError as error:
                 skipped[str(error)] = None
             except OSError as error:
                 skipped[f"{path}: {error.strerror}"] = None
-        return tuple(images.values()), tuple(skipped)
+        return Kept(states, contents, tuple(skipped))
 
-    def _images(self, path: Path) -> Iterable[FileImage]:
-        """Return the image of `path`, and of what it leads to. Raises `CheckpointError`."""
+    def _found(self, path: Path) -> Iterator[tuple[str, FileState, bytes | None]]:
+        """Yield what is at the path, what it leads to, and the folders above that are missing.
+
+        Raises `CheckpointError` for what is not kept.
+        """
         path = self._workspace / path
         place = _resolved(path.parent) / path.name
-        if not self._contains(place):
+        if not place.is_relative_to(self._workspace):
             raise CheckpointError(f"{place}: outside the workspace")
+        state, content = self._at(place)
+        if state.is_absent:
+            yield from ((str(above), ABSENT, None) for above in _missing(place.parent))
+        yield str(place), state, content
+        target = _resolved(place)
+        inside = target.is_relative_to(self._workspace)
+        if state.link and inside and not target.is_symlink() and not target.is_dir():
+            yield from self._found(target)
+
+    def _at(self, place: Path) -> tuple[FileState, bytes | None]:
         try:
             status = place.lstat()
+            if not stat.S_ISREG(status.st_mode):
+                state = _state_of(place, status)
+                if state is None:
+                    raise CheckpointError(f"{place}: neither a file nor a folder")
+                return state, None
+            if status.st_size > self._most_bytes:
+                size = f"{status.st_size} bytes, more than the {self._most_bytes} that are kept"
+                raise CheckpointError(f"{place}: {size}")
+            content = place.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
-            return (FileImage(str(place), None),)
-        if stat.S_ISLNK(status.st_mode):
-            link = FileImage(str(place), None, link=str(place.readlink()))
-            target = _resolved(place)
-            followed = self._contains(target) and not target.is_symlink()
-            return (link, *self._images(target)) if followed else (link,)
-        if not stat.S_ISREG(status.st_mode):
-            raise CheckpointError(f"{place}: not a file")
-        if status.st_size > self._most_bytes:
-            raise CheckpointError(
-                f"{place}: {status.st_size} bytes, more than the {self._most_bytes} that are kept"
-            )
-        return (FileImage(str(place), place.read_bytes(), stat.S_IMODE(status.st_mode)),)
+            return ABSENT, None
+        return FileState(sha256_of(content), stat.S_IMODE(status.st_mode)), content
 
-    def _contains(self, path: Path) -> bool:
-        return path.is_relative_to(self._workspace)
-
-    def _restore(self, image: FileImage, expected: str) -> bool:
-        path = Path(image.path)
+    def _attempt(self, change: Change, then: FileState, data: bytes) -> bool:
+        """Let the path become `then`; return whether it did. Raises `CheckpointError`."""
+        path = Path(change.path)
         try:
-            # A folder of the path may have become a link that leads elsewhere.
-            if not self._contains(_resolved(path.parent)) or _state(image.path) != expected:
+            if not path.is_relative_to(self._workspace) or state_of(change.path) != change.now:
                 return False
-            if image.link or image.content is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            _put(image, path, fresh=expected == ABSENT)
-        except (FileExistsError, NotADirectoryError):
+            with self._folder_of(path, make=not then.is_absent) as folder:
+                _put(folder, path.name, change.now, then, data)
+        except (FileExistsError, FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
+            if error.errno in _LEFT:
+                return False
             raise CheckpointError(
-                f"Cannot restore {image.path}: {error.strerror}.",
-                hint="Make it writable, then undo again.",
+                f"Cannot restore {change.path}: {error.strerror}.",
+                hint="Make it writable, or make room on its disk, then do it again.",
             ) from error
         return True
 
-    def _diff(self, image: FileImage) -> str:
-        now = _content(Path(image.path), _state(image.path))
-        then = image.link.encode(errors="surrogateescape") if image.link else image.content
-        name = os.path.relpath(image.path, self._workspace)
-        return _unified(name, now, then)
+    @contextlib.contextmanager
+    def _folder_of(self, path: Path, *, make: bool) -> Iterator[int]:
+        """Give the folder that the path is in, opened step by step; links are not followed."""
+        folder = os.open(self._workspace, _FOLDER_FLAGS)
+        try:
+            for name in path.parent.relative_to(self._workspace).parts:
+                if make:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(name, dir_fd=folder)
+                below = os.open(name, _FOLDER_FLAGS, dir_fd=folder)
+                os.close(folder)
+                folder = below
+            yield folder
+        finally:
+            os.close(folder)
+
+    def _diff(self, change: Change, then: bytes) -> str:
+        name = os.path.relpath(change.path, self._workspace)
+        if change.now.is_folder or change.then.is_folder:
+            return f"Folder {name} {'goes' if change.now.is_folder else 'comes back'}\n"
+        modes = (change.now.mode, change.then.mode)
+        said = ""
+        if change.now.sha256 and change.then.sha256 and modes[0] != modes[1]:
+            said = f"Permissions of {name}: {modes[0]:04o} become {modes[1]:04o}\n"
+        if change.now.content == change.then.content:
+            return said
+        return said + unified(name, _shown(change.now, change.path), _content(change.then, then))
+
+
+def state_of(path: str) -> FileState | None:
+    """Return what is at the path; None where it cannot be told."""
+    try:
+        return _state_of(Path(path), os.lstat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return ABSENT
+    except OSError:
+        return None
+
+
+def sha256_of(content: bytes) -> str:
+    """Return the sha256 of the content, in hexadecimal digits."""
+    from hashlib import sha256
+
+    return sha256(content).hexdigest()
+
+
+def _state_of(place: Path, status: os.stat_result) -> FileState | None:
+    """Return the state of what is there; None for pipes, sockets and devices. Raises `OSError`."""
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISLNK(status.st_mode):
+        return FileState.link_to(str(place.readlink()))
+    if stat.S_ISDIR(status.st_mode):
+        return folder_state(mode)
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    from hashlib import file_digest
+
+    with place.open("rb") as file:
+        return FileState(file_digest(file, "sha256").hexdigest(), mode)
 
 
 def _resolved(path: Path) -> Path:
@@ -147,111 +220,125 @@ def _resolved(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _state(path: str) -> str | None:
+def _missing(folder: Path) -> list[Path]:
+    """Return the folder and those above it that are not there, the highest first."""
+    missing = []
+    while not os.path.lexists(folder):
+        missing.append(folder)
+        folder = folder.parent
+    return missing[::-1]
+
+
+def _goes(change: Change) -> bool:
+    """Return whether the path has to be free before anything comes there."""
+    there, comes = change.now, change.then
+    if there.is_absent:
+        return False
+    return comes.is_absent or there.is_folder != comes.is_folder
+
+
+def _depth(change: Change) -> tuple[int, str]:
+    return change.path.count(os.sep), change.path
+
+
+def _needs_content(change: Change) -> bool:
+    return bool(change.then.sha256) and change.then.sha256 != change.now.sha256
+
+
+def _put(folder: int, name: str, now: FileState, then: FileState, data: bytes) -> None:
+    """Make the entry of the opened folder what `then` says. Raises `OSError`.
+
+    `now` is what it is; where that is nothing, only a free place is taken.
+    """
+    if then.is_absent:
+        _remove(folder, name, now)
+    elif now.content == then.content:
+        _set_mode(folder, name, then.mode)
+    elif then.is_folder:
+        os.mkdir(name, dir_fd=folder)
+        _set_mode(folder, name, then.mode)
+    else:
+        aside = _written_aside(folder, then, data)
+        try:
+            if now.is_absent:
+                _move_to_free_place(folder, aside, name)
+            else:
+                os.replace(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(aside, dir_fd=folder)
+
+
+def _remove(folder: int, name: str, now: FileState) -> None:
+    if now.is_folder:
+        os.rmdir(name, dir_fd=folder)
+    else:
+        os.unlink(name, dir_fd=folder)
+
+
+def _set_mode(folder: int, name: str, mode: int) -> None:
+    # Opened and not named, as a link in its place would be followed.
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     try:
-        mode = os.lstat(path).st_mode
-        if stat.S_ISLNK(mode):
-            return f"link:{Path(path).readlink()}"
-        if not stat.S_ISREG(mode):
-            return None
-        from hashlib import file_digest
-
-        with Path(path).open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
-    except (FileNotFoundError, NotADirectoryError):
-        return ABSENT
-    except OSError:
-        return None
-
-
-def _state_of(image: FileImage) -> str:
-    from hashlib import sha256
-
-    if image.link:
-        return f"link:{image.link}"
-    return ABSENT if image.content is None else sha256(image.content).hexdigest()
-
-
-def _put(image: FileImage, path: Path, *, fresh: bool) -> None:
-    """Make `path` what the image says; where it is `fresh`, only if nothing has come there."""
-    if not image.link and image.content is None:
-        path.unlink()
-        return
-    aside = _written_aside(image, path.parent)
-    try:
-        if fresh:
-            _move_to_free_place(aside, path)
-        else:
-            aside.replace(path)
+        os.fchmod(descriptor, mode)
     finally:
-        aside.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
-def _move_to_free_place(aside: Path, path: Path) -> None:
+def _move_to_free_place(folder: int, aside: str, name: str) -> None:
     """Raises `FileExistsError` if the place is taken."""
     try:
-        os.link(aside, path, follow_symlinks=False)
+        os.link(aside, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
     except FileExistsError:
         raise
     except OSError:
         # Some file systems know no second names; there a look has to do.
-        if os.path.lexists(path):
-            raise FileExistsError(path) from None
-        aside.replace(path)
+        if _exists(folder, name):
+            raise FileExistsError(name) from None
+        os.replace(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def _written_aside(image: FileImage, folder: Path) -> Path:
-    """Return a file beside the place, so that it can take the place in one move."""
-    aside = folder / f".victor-{os.urandom(8).hex()}"
-    if image.link:
-        aside.symlink_to(image.link)
+def _exists(folder: int, name: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return True
+    return False
+
+
+def _written_aside(folder: int, then: FileState, data: bytes) -> str:
+    """Return the name of a new file or link in the folder, to take a place in one move."""
+    aside = f".victor-{os.urandom(8).hex()}"
+    if then.link:
+        os.symlink(then.link, aside, dir_fd=folder)
         return aside
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(aside, flags, 0o600, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(image.content or b"")
-            os.fchmod(file.fileno(), image.mode)
+            file.write(data)
+            os.fchmod(file.fileno(), then.mode)
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
-        aside.unlink(missing_ok=True)
+        os.unlink(aside, dir_fd=folder)
         raise
     return aside
 
 
-def _content(path: Path, state: str | None) -> bytes | None:
-    if state == ABSENT:
+def _shown(state: FileState, path: str) -> bytes | None:
+    if state.is_absent:
         return None
-    if state is not None and state.startswith("link:"):
-        return state.removeprefix("link:").encode(errors="surrogateescape")
+    if state.link:
+        return os.fsencode(state.link)
     with contextlib.suppress(OSError):
-        return path.read_bytes()
+        return Path(path).read_bytes()
     return b""
 
 
-def _unified(name: str, now: bytes | None, then: bytes | None) -> str:
-    from difflib import unified_diff
-
-    before, after = _lines(now), _lines(then)
-    if before is None or after is None:
-        return f"Binary file {name} changes\n"
-    source = "/dev/null" if now is None else f"a/{name}"
-    target = "/dev/null" if then is None else f"b/{name}"
-    lines = unified_diff(before, after, source, target)
-    ended = (
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-    )
-    return "".join(ended)
-
-
-def _lines(content: bytes | None) -> list[str] | None:
-    """Return the lines of a text; None where it is none."""
-    content = content or b""
-    if b"\0" in content:
+def _content(state: FileState, content: bytes) -> bytes | None:
+    if state.is_absent:
         return None
-    with contextlib.suppress(UnicodeDecodeError):
-        return re.findall(r"[^\n]*\n|[^\n]+", content.decode())
-    return None
+    return os.fsencode(state.link) if state.link else content
 
 
 async def _where_it_fits(paths: tuple[str, ...], work: Callable[[], T]) -> T:
@@ -260,8 +347,4 @@ async def _where_it_fits(paths: tuple[str, ...], work: Callable[[], T]) -> T:
     for path in paths:
         with contextlib.suppress(OSError):
             size += os.stat(path).st_size  # noqa: PTH116 - half the time of Path.stat
-    return await _done(work, size)
-
-
-async def _done(work: Callable[[], T], size: int) -> T:
     return work() if size <= _INLINE_BYTES else await asyncio.to_thread(work)

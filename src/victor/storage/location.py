@@ -33,6 +33,14 @@ def checkpoints_database() -> Path:
     return data_folder() / "checkpoints.db"
 
 
+def shadow_database(workspace: Path) -> Path:
+    """Return the path of the database that keeps a copy of the workspace's files."""
+    from hashlib import sha256
+
+    name = sha256(os.fsencode(workspace)).hexdigest()[:32]
+    return data_folder() / "workspaces" / f"{name}.db"
+
+
 def private_folder(path: Path) -> None:
     """Make the folder, and those above it that are missing, for this person only.
 

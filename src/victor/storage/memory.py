@@ -1,12 +1,12 @@
-"""Stores that keep nothing beyond the process: for `ephemeral` sessions and for tests."""
+"""Sessions that are kept in memory: for `ephemeral` ones and for tests."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from time import time
 
-from victor.errors import CheckpointError, SessionError, SessionNotFound
-from victor.protocols import Checkpoint, Record, SessionInfo, SessionMatch
+from victor.errors import SessionError, SessionNotFound
+from victor.protocols import Record, SessionInfo, SessionMatch
 from victor.storage.matching import has, matched, terms, words_of
 from victor.storage.totals import LAST, Figures, figures, totals
 
@@ -134,38 +134,3 @@ class MemorySessionStore:
 
 def _last_use(session: _Session) -> tuple[float, int]:
     return session.info.updated, session.used
-
-
-class MemoryCheckpointStore:
-    """Checkpoints in memory."""
-
-    def __init__(self) -> None:
-        self._checkpoints: dict[str, Checkpoint] = {}
-
-    async def put(self, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint, replacing the one of the same id."""
-        self._checkpoints[checkpoint.id] = checkpoint
-
-    async def get(self, checkpoint_id: str) -> Checkpoint:
-        """Return a checkpoint. Raises `CheckpointError` if there is none of this id."""
-        checkpoint = self._checkpoints.get(checkpoint_id)
-        if checkpoint is None:
-            raise CheckpointError(f"There is no checkpoint {checkpoint_id!r}.")
-        return checkpoint
-
-    async def list(self, session_id: str) -> tuple[Checkpoint, ...]:
-        """Return the session's checkpoints, oldest first."""
-        kept = self._checkpoints.values()
-        return tuple(checkpoint for checkpoint in kept if checkpoint.session_id == session_id)
-
-    async def last(self, session_id: str) -> tuple[Checkpoint, ...]:
-        """Return the checkpoints of the last turn that has some not undone, oldest first."""
-        kept = [checkpoint for checkpoint in await self.list(session_id) if not checkpoint.undone]
-        return tuple(checkpoint for checkpoint in kept if checkpoint.turn_id == kept[-1].turn_id)
-
-    async def delete(self, checkpoint_id: str) -> None:
-        """Forget a checkpoint; one that is not there is no error."""
-        self._checkpoints.pop(checkpoint_id, None)
-
-    async def aclose(self) -> None:
-        """Do nothing: what is in memory stays for as long as the store does."""

@@ -89,6 +89,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
                 AND kind IN ('ended', 'failed', 'cancelled') AND json_valid(body)
         )""",
     ),
+    (
+        "ALTER TABLE checkpoints ADD COLUMN restores TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE images ADD COLUMN folder INTEGER NOT NULL DEFAULT 0",
+        # What was left there: NULL where that is not known.
+        "ALTER TABLE images ADD COLUMN after BLOB",
+        "ALTER TABLE images ADD COLUMN after_mode INTEGER",
+        # Permissions were not noted before; those that were kept with a file are the best guess.
+        """UPDATE images SET (after, after_mode) = (
+            SELECT CAST(value AS BLOB), iif(value GLOB 'link:*' OR value = 'absent', 0, mode)
+            FROM checkpoints, json_each(iif(json_valid(checkpoints.after), checkpoints.after, '{}'))
+            WHERE checkpoints.number = images.checkpoint AND json_each.key = CAST(path AS TEXT)
+        )""",
+    ),
 )
 """What each version adds to the one before; `user_version` counts those that were applied."""
 

@@ -127,6 +127,13 @@ async def test_a_database_of_the_first_schema_gets_its_totals_and_is_searched(
     with sqlite3.connect(path) as connection:
         for column in ("cost_usd", "unpriced_turns", "seconds", "parent", "parent_turn", "indexed"):
             connection.execute(f"ALTER TABLE sessions DROP COLUMN {column}")
+        for table, column in (
+            ("checkpoints", "restores"),
+            ("images", "folder"),
+            ("images", "after"),
+            ("images", "after_mode"),
+        ):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute("DROP TABLE tags")
         connection.execute("INSERT INTO records VALUES (9, 1, 3, 'ended', 't3', 1.0, 'no json', 0)")
         connection.execute("PRAGMA user_version = 1")

@@ -9,13 +9,14 @@ import sqlite3
 import stat
 import threading
 from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from victor.errors import CheckpointError, SessionError
 from victor.messages import user
-from victor.protocols import Checkpoint, FileImage, Record, SessionInfo
+from victor.protocols import ABSENT, Checkpoint, FileState, Record, SessionInfo
 from victor.storage import database as database_module
 from victor.storage import schema
 from victor.storage.checkpoints import SqliteCheckpointStore
@@ -100,7 +101,7 @@ async def test_stores_on_one_file_share_a_thread_and_sessions_and_checkpoints_ma
 ) -> None:
     checkpoints = SqliteCheckpointStore(path)
     await opened().create(INFO)
-    await checkpoints.put(Checkpoint("c1", "s1", "t1", (FileImage("/a", b"x"),), 1.0))
+    await checkpoints.put(Checkpoint("c1", "s1", "t1", {"/a": ABSENT}, 1.0))
     names = [thread.name for thread in threading.enumerate()]
     assert names.count("victor-sessions.db") == 1
     assert len(await checkpoints.list("s1")) == 1
@@ -289,13 +290,16 @@ async def test_at_exit_what_is_queued_is_still_committed(path: Path) -> None:
 
 async def test_damaged_contents_of_a_checkpoint_are_not_restored(tmp_path: Path) -> None:
     store = SqliteCheckpointStore(tmp_path / "c.db")
-    await store.put(Checkpoint("c1", "s1", "t1", (FileImage("/a", b"x" * 50),), 1.0))
+    content = b"x" * 50
+    name = sha256(content).hexdigest()
+    one = Checkpoint("c1", "s1", "t1", {"/a": FileState(name)}, 1.0)
+    await store.put(one, {name: content})
     for damage in (b"", b"nonsense"):
         await store._database().write(
             lambda c, data=damage: c.execute("UPDATE blobs SET data = ?", (data,)), CheckpointError
         )
-        with pytest.raises(CheckpointError, match="'c1' is damaged: /a"):
-            await store.get("c1")
+        with pytest.raises(CheckpointError, match=f"{name[:12]} .* is damaged"):
+            await store.content(name)
     await store.aclose()
 
 
@@ -305,8 +309,9 @@ async def test_contents_are_kept_once_and_dropped_with_their_last_checkpoint(
     path = tmp_path / "c.db"
     store = SqliteCheckpointStore(path)
     for name in ("c1", "c2"):
-        images = (FileImage("/a", b"same"), FileImage("/b", b"same"), FileImage(f"/{name}", None))
-        await store.put(Checkpoint(name, "s1", "t1", images, 1.0))
+        same = FileState(sha256(b"same").hexdigest())
+        states = {"/a": same, "/b": same, f"/{name}": ABSENT}
+        await store.put(Checkpoint(name, name, "t1", states, 1.0), {same.sha256: b"same"})
 
     def blobs() -> int:
         with connect(path) as connection:

@@ -1,93 +1,123 @@
-"""Restorable points: what a step may change is kept before it, and can be put back."""
+"""Restorable points: what a call may change is kept before it, and can be put back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time
+from typing import Any
 from uuid import uuid4
 
-from victor.protocols import Checkpoint, FileImage, ICheckpointStore, IFileImages
+from victor.protocols import (
+    Change,
+    Checkpoint,
+    ICheckpointStore,
+    IFileImages,
+    IWorkspaceWatch,
+)
+from victor.restore_plan import (
+    Plan,
+    cut_short,
+    last_restore,
+    last_turn,
+    of_turns,
+    plan,
+    restored_by,
+)
+
+_DAY_SECONDS = 24 * 3600.0
+_MEGABYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class UndoReport:
-    """What an undo did, or would do. A path may stand in two of the lists: restored to what a
-    person had made of it, and in conflict with the agent's work before that.
+    """What an undo, redo or rewind did to files, or would do. A path may stand in two of the
+    lists: restored to what a person had made of it, and in conflict with the agent's work before.
     """
 
     turn_id: str = ""
-    """The turn that was undone; empty where there was none to undo."""
+    """The turn that was taken back, or came back; empty where there was none."""
     restored: tuple[str, ...] = ()
     """Files that are again as they were."""
     removed: tuple[str, ...] = ()
-    """Files that the agent had made, and that are gone."""
+    """Files and empty folders that are gone again."""
     conflicts: tuple[str, ...] = ()
-    """Files left as they are, because they are not what the agent last left there."""
+    """Files left as they are, because they are not what was last left there."""
     skipped: tuple[str, ...] = ()
-    """Files that had not been kept, with the reason."""
+    """What had not been kept, with the reason."""
     diff: str = ""
     """With a preview: what would change, as a unified diff."""
+    turns: tuple[str, ...] = ()
+    """Every turn that was taken back, or came back, oldest first."""
 
-
-@dataclass(slots=True)
-class _Plan:
-    """The walk back through a turn: what each path becomes, and where the walk stops."""
-
-    states: dict[str, str]
-    targets: dict[str, FileImage] = field(default_factory=dict)
-    conflicts: dict[str, None] = field(default_factory=dict)
-    settled: set[str] = field(default_factory=set)
-    """Paths that somebody else has taken back already: what lies beneath is not the agent's."""
-
-    def step_back(self, checkpoint: Checkpoint, before: tuple[str, ...]) -> None:
-        """Undo one step; `before` are the states of its images."""
-        for image, was in zip(checkpoint.images, before, strict=True):
-            path = image.path
-            left = checkpoint.after.get(path)
-            now = self.states.get(path)
-            if path in self.conflicts or was == left:
-                continue
-            if now == was and path not in self.settled:
-                # A step that was cut short may not have come to this file at all.
-                if left is not None:
-                    self.settled.add(path)
-                continue
-            if left is None or now != left or path in self.settled:
-                self.conflicts[path] = None
-                continue
-            self.targets[path] = image
-            self.states[path] = was
+    @property
+    def changes(self) -> int:
+        """How many paths change."""
+        return len(self.restored) + len(self.removed)
 
 
 class CheckpointCoordinator:
-    """Keeps pre-images in `store`, and reads and writes the files themselves through `files`."""
+    """Keeps what was in `store`, and reads and writes the files themselves through `files`.
 
-    def __init__(self, store: ICheckpointStore, files: IFileImages) -> None:
+    `watch` tells what commands change; without it, that cannot be undone.
+    """
+
+    def __init__(
+        self, store: ICheckpointStore, files: IFileImages, watch: IWorkspaceWatch | None = None
+    ) -> None:
         self._store = store
         self._files = files
+        self._watch = watch
+        self._watched: set[str] = set()
+        self._used = False
+        self._days = 30.0
+        self._most_bytes = 1024 * _MEGABYTE
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Adopt `checkpoint_days` and `checkpoint_limit_mb`."""
+        self._days = config.get("checkpoint_days", self._days)
+        megabytes = config.get("checkpoint_limit_mb", self._most_bytes / _MEGABYTE)
+        self._most_bytes = int(megabytes * _MEGABYTE)
 
     async def before(
-        self, session_id: str, turn_id: str, paths: tuple[Path, ...]
+        self, session_id: str, turn_id: str, paths: tuple[Path, ...], *, workspace: bool = False
     ) -> Checkpoint | None:
-        """Keep what is at `paths` now; None where there is nothing to keep.
+        """Keep what is at `paths` now; with `workspace`, what is anywhere in it.
 
-        Raises `CheckpointError`.
+        Returns None where there is nothing to keep. Raises `CheckpointError`.
         """
-        if not paths:
+        watch = self._watch if workspace else None
+        if not paths and watch is None:
             return None
-        images, skipped = await self._files.read(paths)
-        checkpoint = Checkpoint(
-            uuid4().hex, session_id, turn_id, images, time=time(), skipped=skipped
-        )
-        await self._store.put(checkpoint)
+        self._used = True
+        checkpoint = Checkpoint(uuid4().hex, session_id, turn_id, {}, time())
+        if watch is not None:
+            await watch.begin(checkpoint.id)
+            self._watched.add(checkpoint.id)
+        if paths:
+            kept = await self._files.read(paths)
+            checkpoint = replace(checkpoint, before=kept.states, skipped=kept.skipped)
+            await self._store.put(checkpoint, kept.contents)
         return checkpoint
 
     async def after(self, checkpoint: Checkpoint) -> None:
-        """Note what the step left at the checkpoint's paths. Raises `CheckpointError`."""
-        states = await self._files.states(_paths(checkpoint))
-        await self._store.put(replace(checkpoint, after=states))
+        """Note what the call left behind. Raises `CheckpointError`."""
+        after = await self._files.states(tuple(checkpoint.before)) if checkpoint.before else {}
+        settled = replace(checkpoint, after=after)
+        contents: Mapping[str, bytes] = {}
+        if self._watch is not None and checkpoint.id in self._watched:
+            self._watched.discard(checkpoint.id)
+            changed = await self._watch.end(checkpoint.id)
+            contents = changed.before.contents
+            settled = replace(
+                settled,
+                before={**changed.before.states, **checkpoint.before},
+                after={**changed.after, **after},
+                skipped=(*checkpoint.skipped, *changed.before.skipped),
+            )
+        if settled.before or checkpoint.skipped:
+            await self._store.put(settled, contents)
 
     async def undo(self, session_id: str) -> UndoReport:
         """Take back what the last turn changed, and do the turn before at the next call.
@@ -95,19 +125,45 @@ class CheckpointCoordinator:
         Only what is still as the agent left it is touched. Raises `CheckpointError`; then what
         was not restored can be undone again.
         """
-        checkpoints = await self._store.last(session_id)
-        plan, now = await self._plan(checkpoints)
-        left = await self._files.restore(tuple(plan.targets.values()), now)
-        for checkpoint in checkpoints:
-            await self._store.put(replace(checkpoint, undone=True))
-        return _report(checkpoints, plan, left)
+        checkpoints = await self._store.list(session_id)
+        return await self._take_back(checkpoints, last_turn(checkpoints))
 
     async def preview_undo(self, session_id: str) -> UndoReport:
         """Return what `undo` would do now, and change nothing. Raises `CheckpointError`."""
-        checkpoints = await self._store.last(session_id)
-        plan, _ = await self._plan(checkpoints)
-        diff = await self._files.diff(tuple(plan.targets.values()))
-        return replace(_report(checkpoints, plan), diff=diff)
+        return await self._preview(last_turn(await self._store.list(session_id)))
+
+    async def redo(self, session_id: str) -> UndoReport:
+        """Bring back what was taken back last; possible until the agent changes something again.
+
+        Raises `CheckpointError`; then what was not brought back can be redone again.
+        """
+        checkpoints = await self._store.list(session_id)
+        taken = last_restore(checkpoints)
+        if taken is None:
+            return UndoReport()
+        planned = await self._plan((taken,))
+        left = await self._files.restore(planned.changes, self._store.content)
+        await self._store.mark(undone=(taken.id,), standing=taken.restores)
+        return _report(restored_by(taken, checkpoints), planned, left)
+
+    async def preview_redo(self, session_id: str) -> UndoReport:
+        """Return what `redo` would do now, and change nothing. Raises `CheckpointError`."""
+        checkpoints = await self._store.list(session_id)
+        taken = last_restore(checkpoints)
+        if taken is None:
+            return UndoReport()
+        planned = await self._plan((taken,))
+        diff = await self._files.diff(planned.changes, self._store.content)
+        return replace(_report(restored_by(taken, checkpoints), planned), diff=diff)
+
+    async def rewind(self, session_id: str, turn_ids: tuple[str, ...]) -> UndoReport:
+        """Take back what these turns changed, as `undo` does for one. Raises `CheckpointError`."""
+        checkpoints = await self._store.list(session_id)
+        return await self._take_back(checkpoints, of_turns(checkpoints, turn_ids))
+
+    async def preview_rewind(self, session_id: str, turn_ids: tuple[str, ...]) -> UndoReport:
+        """Return what `rewind` would do now, and change nothing. Raises `CheckpointError`."""
+        return await self._preview(of_turns(await self._store.list(session_id), turn_ids))
 
     async def list(self, session_id: str) -> tuple[Checkpoint, ...]:
         """Return the session's checkpoints, oldest first. Raises `CheckpointError`."""
@@ -115,42 +171,92 @@ class CheckpointCoordinator:
 
     async def forget(self, session_id: str) -> None:
         """Drop every checkpoint of the session. Raises `CheckpointError`."""
-        for checkpoint in await self._store.list(session_id):
-            await self._store.delete(checkpoint.id)
+        await self._store.delete(session_id)
 
     async def aclose(self) -> None:
-        """Release the store. Raises `CheckpointError`."""
-        await self._store.aclose()
+        """Let go of what is too old or too much, and release the store.
 
-    async def _plan(self, checkpoints: tuple[Checkpoint, ...]) -> tuple[_Plan, Mapping[str, str]]:
-        """Return the way back through the checkpoints, and what is at their paths now."""
-        paths = {path: None for checkpoint in checkpoints for path in _paths(checkpoint)}
-        now = await self._files.states(tuple(paths))
-        plan = _Plan(dict(now))
-        for checkpoint in reversed(checkpoints):
-            plan.step_back(checkpoint, await self._files.states_of(checkpoint.images))
-        # A file that the turn made and deleted again is as it was already.
-        for path in [path for path in plan.targets if plan.states[path] == now[path]]:
-            del plan.targets[path]
-        return plan, now
+        Raises `CheckpointError`.
+        """
+        try:
+            if self._used:
+                before = time() - self._days * _DAY_SECONDS
+                await self._store.prune(before=before, most_bytes=self._most_bytes)
+        finally:
+            if self._watch is not None:
+                await self._watch.aclose()
+            await self._store.aclose()
 
+    async def _take_back(
+        self, known: tuple[Checkpoint, ...], checkpoints: tuple[Checkpoint, ...]
+    ) -> UndoReport:
+        if not checkpoints:
+            return UndoReport()
+        planned = await self._plan(checkpoints)
+        restore = await self._keep_for_redo(known, checkpoints, planned.changes)
+        left = await self._files.restore(planned.changes, self._store.content)
+        await self._store.mark(undone=restore.restores)
+        return _report(checkpoints, planned, left)
 
-def _paths(checkpoint: Checkpoint) -> tuple[str, ...]:
-    return tuple(image.path for image in checkpoint.images)
+    async def _preview(self, checkpoints: tuple[Checkpoint, ...]) -> UndoReport:
+        planned = await self._plan(checkpoints)
+        diff = await self._files.diff(planned.changes, self._store.content)
+        return replace(_report(checkpoints, planned), diff=diff)
+
+    async def _plan(self, checkpoints: tuple[Checkpoint, ...]) -> Plan:
+        paths = dict.fromkeys(path for checkpoint in checkpoints for path in checkpoint.before)
+        return plan(checkpoints, await self._files.states(tuple(paths)))
+
+    async def _keep_for_redo(
+        self,
+        known: tuple[Checkpoint, ...],
+        checkpoints: tuple[Checkpoint, ...],
+        changes: tuple[Change, ...],
+    ) -> Checkpoint:
+        """Keep what is about to be replaced, so that the restore itself can be taken back."""
+        kept = await self._files.read(tuple(Path(change.path) for change in changes))
+        before = {
+            change.path: change.now
+            for change in changes
+            if kept.states.get(change.path) == change.now
+        }
+        restore = Checkpoint(
+            uuid4().hex,
+            checkpoints[-1].session_id,
+            checkpoints[-1].turn_id,
+            before,
+            time(),
+            {change.path: change.then for change in changes},
+            kept.skipped,
+            restores=tuple(checkpoint.id for checkpoint in checkpoints),
+        )
+        earlier = cut_short(known)
+        if earlier is not None and set(earlier.restores) <= set(restore.restores):
+            restore = replace(
+                restore,
+                id=earlier.id,
+                before={**earlier.before, **before},
+                after={**earlier.after, **restore.after},
+            )
+        shas = {state.sha256 for state in before.values()}
+        contents = {sha: content for sha, content in kept.contents.items() if sha in shas}
+        await self._store.put(restore, contents)
+        return restore
 
 
 def _report(
-    checkpoints: tuple[Checkpoint, ...], plan: _Plan, left: tuple[str, ...] = ()
+    checkpoints: tuple[Checkpoint, ...], planned: Plan, left: tuple[str, ...] = ()
 ) -> UndoReport:
-    done = {path: image for path, image in plan.targets.items() if path not in left}
-    removed = tuple(
-        path for path, image in done.items() if image.content is None and not image.link
-    )
-    skipped = {text: None for checkpoint in checkpoints for text in checkpoint.skipped}
+    done = [change for change in planned.changes if change.path not in left]
+    # A folder stays for what somebody else has put into it, and that is no conflict.
+    folders = {change.path for change in planned.changes if change.now.is_folder}
+    blocked = (path for path in left if path not in planned.conflicts and path not in folders)
+    turns = tuple(dict.fromkeys(one.turn_id for one in checkpoints))
     return UndoReport(
-        checkpoints[-1].turn_id if checkpoints else "",
-        tuple(path for path in done if path not in removed),
-        removed,
-        (*plan.conflicts, *(path for path in left if path not in plan.conflicts)),
-        tuple(skipped),
+        turns[-1] if turns else "",
+        tuple(change.path for change in done if not change.then.is_absent),
+        tuple(change.path for change in done if change.then.is_absent),
+        (*planned.conflicts, *blocked),
+        tuple(dict.fromkeys(note for one in checkpoints for note in one.skipped)),
+        turns=turns,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from victor.agent.coordinators.checkpoint_coordinator import CheckpointCoordinator, UndoReport
 from victor.errors import CheckpointError
+from victor.protocols import Change, ReadContent
 from victor.storage.file_images import FileImages
-from victor.storage.memory import MemoryCheckpointStore
+from victor.storage.memory_checkpoints import MemoryCheckpointStore
 
 pytestmark = pytest.mark.anyio
 
@@ -65,12 +67,12 @@ async def test_the_last_turn_is_taken_back_whole_and_then_the_one_before(
     report = await checkpoints.undo("s1")
     assert report.turn_id == "t2"
     assert set(report.restored) == {str(old), str(gone)}
-    assert report.removed == (str(new),)
+    assert set(report.removed) == {str(new), str(new.parent)}
     assert report.conflicts == report.skipped == ()
     assert old.read_bytes() == b"two"
     assert gone.read_bytes() == b"\x00\xff"
     assert gone.stat().st_mode & 0o777 == 0o750
-    assert not new.exists()
+    assert not new.parent.exists()
 
     assert (await checkpoints.undo("s1")).turn_id == "t1"
     assert old.read_bytes() == b"one\r\n"
@@ -153,19 +155,146 @@ async def test_a_step_that_was_cut_short_is_not_guessed_at(
     assert changed.read_bytes() == b"half"
 
 
-async def test_a_file_that_became_a_folder_is_left_and_named(
+async def test_a_file_that_became_a_folder_is_a_file_again_unless_somebody_uses_the_folder(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    free, used = workspace / "free", workspace / "used"
+    for path in (free, used):
+        path.write_bytes(b"a")
+    kept = await checkpoints.before("s1", "t1", (free, used))
+    for path in (free, used):
+        path.unlink()
+        path.mkdir()
+    assert kept is not None
+    await checkpoints.after(kept)
+    (used / "note").write_bytes(b"person")
+    report = await checkpoints.undo("s1")
+    assert report.restored == (str(free),)
+    assert free.read_bytes() == b"a"
+    assert (used / "note").read_bytes() == b"person"
+    report = await checkpoints.redo("s1")
+    assert report.restored == (str(free),)
+    assert free.is_dir()
+
+
+async def test_a_folder_that_became_a_file_is_a_folder_again_with_all_that_was_in_it(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    folder = workspace / "folder"
+    inner = folder / "deep" / "file"
+    inner.parent.mkdir(parents=True)
+    inner.write_bytes(b"x")
+    kept = await checkpoints.before("s1", "t1", (folder, inner.parent, inner))
+    inner.unlink()
+    inner.parent.rmdir()
+    folder.rmdir()
+    folder.write_bytes(b"now a file")
+    assert kept is not None
+    await checkpoints.after(kept)
+    assert (await checkpoints.undo("s1")).conflicts == ()
+    assert inner.read_bytes() == b"x"
+    assert (await checkpoints.redo("s1")).conflicts == ()
+    assert folder.read_bytes() == b"now a file"
+
+
+async def test_what_was_undone_comes_back_until_the_agent_changes_something_again(
     checkpoints: CheckpointCoordinator, workspace: Path
 ) -> None:
     path = workspace / "a"
-    path.write_bytes(b"a")
-    kept = await checkpoints.before("s1", "t1", (path,))
-    path.unlink()
-    path.mkdir()
+    for turn, content in (("t1", b"1"), ("t2", b"2"), ("t3", b"3")):
+        await edit(checkpoints, turn, {path: content})
+    assert (await checkpoints.redo("s1")) == UndoReport()
+    await checkpoints.undo("s1")
+    await checkpoints.undo("s1")
+    assert path.read_bytes() == b"1"
+    assert "+2" in (await checkpoints.preview_redo("s1")).diff
+    assert (await checkpoints.redo("s1")).turn_id == "t2"
+    assert path.read_bytes() == b"2"
+    assert (await checkpoints.redo("s1")).turn_id == "t3"
+    assert path.read_bytes() == b"3"
+    assert await checkpoints.preview_redo("s1") == await checkpoints.redo("s1") == UndoReport()
+    await checkpoints.undo("s1")
+    await edit(checkpoints, "t4", {path: b"4"})
+    assert await checkpoints.redo("s1") == UndoReport()
+    assert path.read_bytes() == b"4"
+    await checkpoints.undo("s1")
+    assert path.read_bytes() == b"2"
+
+
+async def test_a_redo_leaves_what_somebody_has_changed_since_the_undo(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    mine, theirs = workspace / "mine", workspace / "theirs"
+    await edit(checkpoints, "t1", {mine: b"1", theirs: b"1"})
+    await checkpoints.undo("s1")
+    theirs.write_bytes(b"person")
+    report = await checkpoints.redo("s1")
+    assert (report.restored, report.conflicts) == ((str(mine),), (str(theirs),))
+    assert theirs.read_bytes() == b"person"
+
+
+async def test_a_rewind_takes_several_turns_back_at_once_and_a_redo_brings_them_back(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    one, two = workspace / "one", workspace / "two"
+    await edit(checkpoints, "t1", {one: b"1"})
+    await edit(checkpoints, "t2", {one: b"2"})
+    await edit(checkpoints, "t3", {one: b"3", two: b"3"})
+    preview = await checkpoints.preview_rewind("s1", ("t2", "t3"))
+    report = await checkpoints.rewind("s1", ("t2", "t3"))
+    assert report == replace(preview, diff="")
+    assert report.turns == ("t2", "t3")
+    assert (one.read_bytes(), two.exists()) == (b"1", False)
+    assert (await checkpoints.redo("s1")).turns == ("t2", "t3")
+    assert (one.read_bytes(), two.read_bytes()) == (b"3", b"3")
+
+
+async def test_a_restore_that_was_cut_short_is_finished_and_comes_back_whole(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    one, two = workspace / "one", workspace / "two"
+    for path in (one, two):
+        path.write_bytes(b"0")
+    await edit(checkpoints, "t1", {one: b"1", two: b"1"})
+    cut = CheckpointCoordinator(checkpoints._store, HalfRestored(workspace))
+    with pytest.raises(CheckpointError):
+        await cut.undo("s1")
+    assert (one.read_bytes(), two.read_bytes()) == (b"0", b"1")
+    await checkpoints.undo("s1")
+    assert (one.read_bytes(), two.read_bytes()) == (b"0", b"0")
+    await checkpoints.redo("s1")
+    assert (one.read_bytes(), two.read_bytes()) == (b"1", b"1")
+
+
+async def test_permissions_alone_are_taken_back_and_a_persons_are_kept(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    plain, edited, theirs = (workspace / name for name in ("plain", "edited", "theirs"))
+    for path in (plain, edited, theirs):
+        path.write_bytes(b"x")
+        path.chmod(0o644)
+    kept = await checkpoints.before("s1", "t1", (plain, edited, theirs))
+    plain.chmod(0o755)
+    edited.chmod(0o755)
+    theirs.write_bytes(b"agent")
     assert kept is not None
     await checkpoints.after(kept)
-    report = await checkpoints.undo("s1")
-    assert (report.restored, report.conflicts) == ((), (str(path),))
-    assert path.is_dir()
+    edited.write_bytes(b"person")
+    theirs.chmod(0o600)
+    preview = await checkpoints.preview_undo("s1")
+    assert "Permissions of plain: 0755 become 0644\n" in preview.diff
+    assert (await checkpoints.undo("s1")).conflicts == ()
+    modes = [path.stat().st_mode & 0o777 for path in (plain, edited, theirs)]
+    assert modes == [0o644, 0o644, 0o600]
+    assert [path.read_bytes() for path in (plain, edited, theirs)] == [b"x", b"person", b"x"]
+
+
+class HalfRestored(FileImages):
+    """Files of which the first is restored, and then the disk is gone."""
+
+    async def restore(self, changes: tuple[Change, ...], content: ReadContent) -> tuple[str, ...]:
+        await super().restore(changes[:1], content)
+        raise CheckpointError("Cannot restore: the disk is gone.")
 
 
 async def test_what_was_not_kept_is_listed_with_the_reason(tmp_path: Path, workspace: Path) -> None:
@@ -230,7 +359,7 @@ async def test_forgetting_a_session_leaves_nothing_to_undo(
 class UnwritableFiles(FileImages):
     """Files of which none can be written."""
 
-    async def restore(self, images: object, expected: object) -> tuple[str, ...]:
+    async def restore(self, changes: object, content: object) -> tuple[str, ...]:
         raise CheckpointError("Cannot restore: the disk is gone.")
 
 
