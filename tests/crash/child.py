@@ -61,12 +61,15 @@ class Order:
 
 
 class Shown:
-    """What a person has seen, in a file: what is written there outlives the process."""
+    """What a person has seen, in a file: what is written there outlives the process.
+
+    It observes, as that is the earliest that anybody can hear of what happened.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def __call__(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Show what is said to be on record."""
         match event:
             case TurnStarted():
@@ -77,6 +80,9 @@ class Shown:
                 self._write("ended", event.response.turn_id)
             case CheckpointTaken():
                 self._write("checkpoint", event.checkpoint_id)
+
+    async def flush(self) -> None:
+        """Do nothing: nothing waits."""
 
     def _write(self, *words: str) -> None:
         os.write(self._file, f"{json.dumps(words)}\n".encode())
@@ -147,7 +153,6 @@ async def converse(order: Order) -> None:
     home, death = Path(order.home), Death(order.place, order.count)
     die_in_sqlite(death)
     workspace = home / "workspace"
-    show = Shown(home / "shown")
     sessions = DyingSessionStore(home / "sessions.db")
     checkpoints = DyingCheckpointStore(home / "checkpoints.db")
     sessions.death = checkpoints.death = death
@@ -162,6 +167,7 @@ async def converse(order: Order) -> None:
         session_coordinator=SessionCoordinator(sessions),
         checkpoint_coordinator=CheckpointCoordinator(checkpoints, FileImages(workspace)),
     )
+    orchestrator.add_observer(Shown(home / "shown"))
     async with orchestrator:
         done = 0
         try:
@@ -171,8 +177,7 @@ async def converse(order: Order) -> None:
         except SessionNotFound:
             pass
         for number in range(done, TURNS):
-            async for event in orchestrator.events(f"Turn {number}: do all three."):
-                show(event)
+            await orchestrator.chat(f"Turn {number}: do all three.")
 
 
 def serve() -> None:
