@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from victor.beneath import folder_beneath, regular_beneath
 from victor.errors import WorkspaceError
-from victor.tools.document import read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,69 +30,121 @@ class Change:
     """Permissions, where it is not to keep its own."""
 
 
-def commit(changes: tuple[Change, ...]) -> None:
+def commit(changes: tuple[Change, ...], root: Path) -> None:
     """Make the changes, each file at once and whole; permissions are kept, folders created.
 
-    Raises `WorkspaceError` where one cannot be made or a file is no longer as it was before; then
+    All of it happens below `root`, in the folders that were there when it began, whatever is put in
+    their place meanwhile. A file with other names keeps its content under those. Raises
+    `WorkspaceError` where a change cannot be made or a file is no longer as it was before; then
     every file is as it was.
     """
-    aside: dict[Path, Path] = {}
-    folders: list[Path] = []
-    modes: dict[Path, int] = {}
+    places: dict[Path, _Place] = {}
+    made: list[Path] = []
     done: list[Change] = []
     name = ""
-    try:
-        for change in changes:
-            name = change.name
-            modes[change.path] = _check(change)
-            if change.after is not None:
-                folders += _make_folders(change.path.parent)
-                aside[change.path] = _write_aside(change)
-        for change in changes:
-            name = change.name
-            _put(change, aside)
-            done.append(change)
-    except OSError as error:
-        _roll_back(done, modes, folders)
-        raise WorkspaceError(
-            f"{name} cannot be written: {error.strerror}. What was there is unchanged."
-        ) from error
-    except WorkspaceError:
-        _roll_back(done, modes, folders)
-        raise
-    finally:
-        for temporary in aside.values():
+    with contextlib.ExitStack() as stack:
+        try:
+            for change in changes:
+                name = change.name
+                mode = _check(change, root)
+                made += () if change.after is None else _missing(change.path.parent)
+                folder = stack.enter_context(
+                    folder_beneath(root, change.path.parent, make=change.after is not None)
+                )
+                place = places[change.path] = _Place(folder, change.path.name, mode)
+                if change.after is not None:
+                    place.write_aside(change.after, change.mode)
+            for change in changes:
+                name = change.name
+                places[change.path].put(change.after)
+                done.append(change)
+        except OSError as error:
+            _roll_back(done, places, root, made)
+            raise WorkspaceError(
+                f"{name} cannot be written: {error.strerror}. What was there is unchanged."
+            ) from error
+        except WorkspaceError:
+            _roll_back(done, places, root, made)
+            raise
+        finally:
+            for place in places.values():
+                place.forget_aside()
+
+
+@dataclass(slots=True)
+class _Place:
+    """A name in an open folder."""
+
+    folder: int
+    name: str
+    mode: int | None
+    """Permissions of the file there; None where there is none."""
+    aside: str = ""
+    """What shall take the place, beside it; empty where nothing does."""
+
+    def write_aside(self, data: bytes, mode: int | None = None) -> None:
+        """Write beside the file what it shall hold, durably. Raises `OSError`."""
+        self.aside = f".{self.name[:50]}.{secrets.token_hex(6)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        handle = os.open(self.aside, flags, 0o666, dir_fd=self.folder)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            if mode is not None:
+                os.fchmod(handle, mode)
+            elif self.mode is not None:
+                self._make_alike(handle)
+            os.fsync(handle)
+
+    def put(self, after: bytes | None) -> None:
+        """Let what was written aside take the place; without any, remove what is there."""
+        if after is None:
+            os.unlink(self.name, dir_fd=self.folder)
+        else:
+            os.replace(self.aside, self.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
+            self.aside = ""
+
+    def forget_aside(self) -> None:
+        """Remove what was written aside and is not wanted after all."""
+        if self.aside:
             with contextlib.suppress(OSError):
-                temporary.unlink()
+                os.unlink(self.aside, dir_fd=self.folder)
+
+    def _make_alike(self, handle: int) -> None:
+        """Give the open file the permissions and, where that is allowed, the owner of the other."""
+        own = os.fstat(handle)
+        with contextlib.suppress(FileNotFoundError):
+            status = os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
+            if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
+                with contextlib.suppress(OSError):
+                    os.fchown(handle, status.st_uid, status.st_gid)
+        os.fchmod(handle, self.mode or 0)
 
 
-def _check(change: Change) -> int:
-    """Return the permissions of the file; 0 where there is none, as there should be.
+def _check(change: Change, root: Path) -> int | None:
+    """Return the permissions of the file; None where there is none, as there should be.
 
     Raises `WorkspaceError` where it is not as it was, `OSError` where it may not be written.
     """
     try:
-        status = change.path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+        file = regular_beneath(root, change.path)
+    except FileNotFoundError:
         if change.before is None:
-            return 0
+            return None
         raise WorkspaceError(f"{change.name} is gone; nothing was changed.") from None
-    if not stat.S_ISREG(status.st_mode):
+    if file is None:
         raise OSError(errno.EINVAL, "it is no regular file")
-    if change.before is None:
-        raise WorkspaceError(f"{change.name} exists already; nothing was changed.")
-    if not status.st_mode & 0o222 or not os.access(change.path, os.W_OK):
-        raise PermissionError(errno.EACCES, "it is read-only")
-    if read_bytes(change.path, change.name) != change.before:
-        raise WorkspaceError(f"{change.name} has just been changed by others; nothing was done.")
+    with file:
+        status = os.fstat(file.fileno())
+        if change.before is None:
+            raise WorkspaceError(f"{change.name} exists already; nothing was changed.")
+        if not status.st_mode & 0o222 or not os.access(change.path, os.W_OK):
+            raise PermissionError(errno.EACCES, "it is read-only")
+        if file.read(len(change.before) + 1) != change.before:
+            raise WorkspaceError(
+                f"{change.name} has just been changed by others; nothing was done."
+            )
     return stat.S_IMODE(status.st_mode)
-
-
-def _make_folders(folder: Path) -> list[Path]:
-    """Create the folder with those above it, and return the ones that were not there."""
-    missing = list(_missing(folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing
 
 
 def _missing(folder: Path) -> Iterator[Path]:
@@ -101,60 +153,22 @@ def _missing(folder: Path) -> Iterator[Path]:
         folder = folder.parent
 
 
-def _write_aside(change: Change) -> Path:
-    """Write what the file shall hold beside it, durably, and return where."""
-    path, data = change.path, change.after or b""
-    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(6)}")
-    try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            if change.mode is not None:
-                os.fchmod(handle, change.mode)
-            elif change.before is not None:
-                _make_alike(handle, path.stat())
-            os.fsync(handle)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    return temporary
-
-
-def _make_alike(handle: int, status: os.stat_result) -> None:
-    """Give the open file the permissions and, where that is allowed, the owner of another."""
-    own = os.fstat(handle)
-    if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
-        with contextlib.suppress(OSError):
-            os.fchown(handle, status.st_uid, status.st_gid)
-    os.fchmod(handle, stat.S_IMODE(status.st_mode))
-
-
-def _put(change: Change, aside: dict[Path, Path]) -> None:
-    if change.after is None:
-        change.path.unlink()
-    else:
-        aside[change.path].replace(change.path)
-        del aside[change.path]
-
-
-def _roll_back(done: list[Change], modes: dict[Path, int], folders: list[Path]) -> None:
+def _roll_back(
+    done: list[Change], places: dict[Path, _Place], root: Path, made: list[Path]
+) -> None:
     """Put back what was there. Raises `WorkspaceError` where that fails, naming the file."""
     lost: list[str] = []
     for change in reversed(done):
+        place = places[change.path]
         try:
-            if change.before is None:
-                change.path.unlink()
-            else:
-                mode = modes[change.path]
-                back = Change(change.path, change.name, None, change.before, mode)
-                _write_aside(back).replace(change.path)
+            if change.before is not None:
+                place.write_aside(change.before, place.mode)
+            place.put(change.before)
         except OSError:
             lost.append(change.name)
-    for folder in folders:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+    for folder in made:
+        with contextlib.suppress(OSError), folder_beneath(root, folder.parent) as above:
+            os.rmdir(folder.name, dir_fd=above)
     if lost:
         raise WorkspaceError(
             f"The change failed halfway, and {', '.join(lost)} could not be put back."

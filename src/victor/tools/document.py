@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from victor.beneath import regular_beneath
 from victor.errors import ToolError, WorkspaceError
 
 EDITABLE_BYTES = 20_000_000
@@ -72,25 +72,29 @@ def is_binary(data: bytes) -> bool:
 
 
 @contextmanager
-def opened_regular(path: Path, name: str) -> Iterator[BinaryIO]:
+def opened_regular(path: Path, name: str, root: Path) -> Iterator[BinaryIO]:
     """Open the regular file at `path`, called `name` in errors, for reading.
 
-    Never waits for anybody, as opening a pipe would. Raises `WorkspaceError`.
+    It is below `root`, and no link on the way is followed. Never waits for anybody, as opening a
+    pipe would. Raises `WorkspaceError`.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise WorkspaceError(f"{name} is no regular file, so it is not opened.")
+        file = regular_beneath(root, path)
+        if file is None:
+            raise WorkspaceError(f"{name} is no regular file, so it is not opened.")
+        with file:
             yield file
     except OSError as error:
         raise WorkspaceError(f"{name} cannot be read: {error.strerror}.") from error
 
 
-def read_bytes(path: Path, name: str, limit: int | None = None) -> bytes:
-    """Return what a file holds. Raises `WorkspaceError`, also for more than `limit` bytes."""
+def read_bytes(path: Path, name: str, root: Path, limit: int | None = None) -> bytes:
+    """Return what a file below `root` holds.
+
+    Raises `WorkspaceError`, also for more than `limit` bytes.
+    """
     most = EDITABLE_BYTES if limit is None else limit
-    with opened_regular(path, name) as file:
+    with opened_regular(path, name, root) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
             raise WorkspaceError(f"{name} has {size:,} bytes, which is too large for this.")

@@ -68,7 +68,7 @@ class ChangingTool:
         file = self.workspace.file(path)
         name = self.workspace.name(file)
         refuse_hidden(name, environment)
-        data = read_bytes(file, name)
+        data = read_bytes(file, name, self.workspace.root)
         return OpenedFile(file, name, data, document_of(data, name))
 
     def opened(self, path: str, environment: ToolEnvironment) -> OpenedFile:
@@ -79,7 +79,7 @@ class ChangingTool:
 
     def commit(self, *changes: Change) -> None:
         """Make the changes, all or none, and note what the model knows then."""
-        commit(changes)
+        commit(changes, self.workspace.root)
         for change in changes:
             if change.after is None:
                 self.seen.forget(change.path)

@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from victor.beneath import read_beneath
+
+_LARGEST = 1_000_000
+"""Bytes of a `.gitignore` that are read."""
+
 
 @dataclass(frozen=True, slots=True)
 class IgnoreRules:
@@ -54,9 +59,10 @@ def repository(folder: Path) -> Path | None:
 
 def _read(folder: Path) -> tuple[tuple[str, Any], ...]:
     try:
-        lines = (folder / ".gitignore").read_text("utf-8", "replace").splitlines()
+        data = read_beneath(folder, folder / ".gitignore", _LARGEST)
     except OSError:
         return ()
+    lines = (data or b"").decode("utf-8", "replace").splitlines()
     # Loaded only where there is something to ignore.
     from pathspec import GitIgnoreSpec
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -51,7 +50,7 @@ class List(ReadingTool):
         files: list[str] = []
         ignored = 0
         try:
-            with os.scandir(folder) as entries:
+            with self.workspace.entries(folder) as entries:
                 for entry in entries:
                     is_folder = entry.is_dir()
                     if entry.name == ".git" or rules.ignore(entry.name, is_folder=is_folder):

@@ -105,7 +105,7 @@ class Read(ReadingTool):
     ) -> ToolOutput:
         file = self.workspace.file(arguments["path"])
         name = self.workspace.name(file)
-        with opened_regular(file, name) as raw:
+        with opened_regular(file, name, self.workspace.root_of(file)) as raw:
             size = os.fstat(raw.fileno()).st_size
             beginning = raw.read(_BEGINNING)
             raw.seek(0)

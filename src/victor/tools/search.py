@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
-from victor.errors import ToolError
+from victor.errors import ToolError, WorkspaceError
 from victor.messages import Effect, JsonObject, ToolSpec
 from victor.protocols import ToolEnvironment, ToolOutput
-from victor.tools.document import encoding_of
+from victor.tools.document import encoding_of, read_bytes
 from victor.tools.files import ReadingTool
 from victor.tools.patterns import compile_pattern
 from victor.tools.ripgrep import Match, Ripgrep, SearchFailed
 from victor.tools.threads import Stop, in_thread_until
+from victor.tools.workspace import Workspace
 
 FOUND_FILES = 500
 FOUND_LINES = 200
@@ -136,7 +137,7 @@ class Grep(ReadingTool):
         ):
             try:
                 found = rg.search(expression, start, SEARCHED_BYTES, stop)
-                return self._capped(stop, found, wanted)
+                return self._capped(stop, self._confirmed(found, expression), wanted)
             except SearchFailed:
                 pass  # What it does not understand, the search in Python does.
         return self._capped(stop, self._matches(start, expression, wanted), wanted)
@@ -160,9 +161,25 @@ class Grep(ReadingTool):
         for file in self.workspace.files(start):
             if not wanted(file):
                 continue
-            for number, line in enumerate(_lines(file), 1):
+            for number, line in enumerate(_lines(self.workspace, file), 1):
                 if expression.search(line):
                     yield Match(file, number, line)
+
+    def _confirmed(
+        self, matches: Generator[Match, None, None], expression: re.Pattern[str]
+    ) -> Generator[Match, None, None]:
+        """Yield the matches with the lines as they are in the workspace.
+
+        Ripgrep follows a folder that has turned into a link since it looked.
+        """
+        path, lines = Path(), list[str]()
+        with contextlib.closing(matches):
+            for match in matches:
+                if match.path != path:
+                    path, lines = match.path, _lines(self.workspace, match.path)
+                line = lines[match.line - 1] if match.line <= len(lines) else None
+                if line is not None and expression.search(line):
+                    yield Match(path, match.line, line)
 
     def _told(self, found: list[Match], pattern: str) -> str:
         if not found:
@@ -181,13 +198,12 @@ def _relative(path: Path, start: Path) -> str:
     return path.name if path == start else path.relative_to(start).as_posix()
 
 
-def _lines(file: Path) -> list[str]:
+def _lines(workspace: Workspace, file: Path) -> list[str]:
     """Return the lines of a text file without their ends; nothing of one that is none."""
+    name = workspace.name(file)
     try:
-        if file.stat().st_size > SEARCHED_BYTES:
-            return []
-        data = file.read_bytes()
-    except OSError:
+        data = read_bytes(file, name, workspace.root_of(file), SEARCHED_BYTES)
+    except WorkspaceError:
         return []
     mark, encoding = encoding_of(data)
     if encoding == "utf-8" and b"\0" in data:

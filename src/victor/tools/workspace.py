@@ -6,13 +6,19 @@ import difflib
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from victor.beneath import open_beneath
 from victor.errors import WorkspaceError
 from victor.tools.ignore import IgnoreRules
 
 NEAR_NAMES = 5
 _SEARCHED_FOR_NAMES = 5_000
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LONGEST, _LONGEST_NAME = 4_000, 255
+_OF_THE_KERNEL = tuple(map(Path, ("/dev", "/proc", "/sys")))
+"""No files, though they look like some: they tell of processes, keys in their environment too."""
 
 
 class Workspace:
@@ -66,6 +72,20 @@ class Workspace:
             return path.relative_to(self.root).as_posix()
         return str(path)
 
+    def root_of(self, path: Path) -> Path:
+        """Return the folder that a resolved path is confined to: the root, or a readable one."""
+        roots = (self.root, *self._readable)
+        return next((root for root in roots if path.is_relative_to(root)), self.root)
+
+    @contextmanager
+    def entries(self, folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        """Look into a resolved folder, following no link that turns up on the way.
+
+        Raises `OSError`.
+        """
+        with _opened(self.root_of(folder), folder) as descriptor, os.scandir(descriptor) as found:
+            yield found
+
     def files(self, start: Path) -> Iterator[Path]:
         """Yield the regular files below `start`, or `start` itself, that are not ignored.
 
@@ -73,8 +93,9 @@ class Workspace:
         """
         if start.is_file():
             yield start
-        else:
-            yield from _walk(start, self.ignore_rules(start))
+            return
+        with suppress(OSError), _opened(self.root_of(start), start) as folder:
+            yield from _walk(folder, start, self.ignore_rules(start))
 
     def ignore_rules(self, folder: Path) -> IgnoreRules:
         """Return what `.gitignore` files say about the entries of `folder`."""
@@ -96,12 +117,26 @@ class Workspace:
             found = Path(os.path.realpath(self.root / path))
         except (OSError, ValueError) as error:
             raise WorkspaceError(f"{path!r} is no usable path: {error}.") from error
-        if not any(found.is_relative_to(root) for root in roots):
+        if len(os.fsencode(found)) > _LONGEST or any(
+            len(os.fsencode(part)) > _LONGEST_NAME for part in found.parts
+        ):
+            raise WorkspaceError(f"{path[:80]!r}... is too long for a path.")
+        root = next((root for root in roots if found.is_relative_to(root)), None)
+        if root is None or any(
+            found.is_relative_to(one) and not root.is_relative_to(one) for one in _OF_THE_KERNEL
+        ):
             leads = "" if os.path.isabs(path) else f" leads to {found}, which"  # noqa: PTH117  # a text from the model, which may be no path
             raise WorkspaceError(
                 f"{path!r}{leads} is outside the workspace {self.root}. Give a path inside it."
             )
         return found
+
+    def _names(self, folder: Path) -> set[str]:
+        try:
+            with self.entries(folder) as entries:
+                return {entry.name for entry in entries}
+        except OSError:
+            return set()
 
     def _near(self, missing: Path) -> str:
         """Return a sentence that lists names like that of `missing`; empty if there are none."""
@@ -112,7 +147,7 @@ class Workspace:
         folder = missing.parent
         beside: list[str] = []
         if folder.is_dir():
-            names = {entry.name for entry in _entries(folder)}
+            names = self._names(folder)
             close = difflib.get_close_matches(missing.name, sorted(names), NEAR_NAMES)
             beside = [self.name(folder / name) for name in close]
         near = list(dict.fromkeys((*same_name[:NEAR_NAMES], *beside)))[:NEAR_NAMES]
@@ -123,20 +158,37 @@ class Workspace:
         return f" Its folder {self.name(folder)!r} does not exist either."
 
 
-def _walk(folder: Path, rules: IgnoreRules) -> Iterator[Path]:
+@contextmanager
+def _opened(root: Path, folder: Path) -> Iterator[int]:
+    """Open the folder, to list it. Raises `OSError`."""
+    descriptor = open_beneath(root, folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _walk(folder: int, path: Path, rules: IgnoreRules) -> Iterator[Path]:
     for entry in _entries(folder):
         is_folder = entry.is_dir(follow_symlinks=False)
         if entry.name == ".git" or rules.ignore(entry.name, is_folder=is_folder):
             continue
-        path = folder / entry.name
+        here = path / entry.name
         if is_folder:
-            yield from _walk(path, rules.below(entry.name))
+            try:
+                below = os.open(entry.name, _FOLDER, dir_fd=folder)
+            except OSError:
+                continue
+            try:
+                yield from _walk(below, here, rules.below(entry.name))
+            finally:
+                os.close(below)
         elif _is_regular(entry):
-            yield path
+            yield here
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Return what is in the folder, by name; nothing where it cannot be read."""
+def _entries(folder: int) -> list[os.DirEntry[str]]:
+    """Return what is in the open folder, by name; nothing where it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: os.fsencode(entry.name))

@@ -76,7 +76,7 @@ class Write(ChangingTool):
         if not file.is_file():
             raise WorkspaceError(f"{name} is no regular file, so it is not written.")
         refuse_hidden(name, environment)
-        before = read_bytes(file, name)
+        before = read_bytes(file, name, self.workspace.root)
         if self.seen.knows(file):
             self.seen.check(file, before, name)
         return before

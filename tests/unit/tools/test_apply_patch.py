@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -211,14 +212,14 @@ async def test_what_cannot_be_written_leaves_every_file_as_it_was(
 ) -> None:
     (root / "a").write_text("one\n")
     (root / "b").write_text("two\n")
-    moved = Path.replace
+    moved = os.replace
 
-    def failing(self: Path, target: Path) -> Path:
-        if Path(target).name == "b" and Path(target).exists():
+    def failing(source: str, target: str, **folders: int) -> None:
+        if target == "b":
             raise OSError(5, "Input/output error")
-        return moved(self, target)
+        moved(source, target, **folders)
 
-    monkeypatch.setattr(Path, "replace", failing)
+    monkeypatch.setattr(os, "replace", failing)
     with pytest.raises(ToolError, match="b cannot be written: Input/output error"):
         await run(
             "apply_patch",
