@@ -17,6 +17,7 @@ from benchmarks.processes import command_line, import_milliseconds, installed_me
 from benchmarks.script import Json
 from benchmarks.subjects import SUBJECTS, load
 from benchmarks.turns import MEASURES, QUICK, Counts
+from benchmarks.vendors import first_token, per_chunk
 
 
 def measure(subject: str, name: str, counts: Counts) -> Json:
@@ -38,6 +39,14 @@ def _command_line(_: str, counts: Counts) -> Json:
     return dict(command_line(counts.processes))
 
 
+def _wire(subject: str, counts: Counts) -> Json:
+    return dict(per_chunk(subject, counts.pieces))
+
+
+def _first_token(subject: str, counts: Counts) -> Json:
+    return dict(first_token(subject, counts.processes))
+
+
 def _session(_: str, counts: Counts) -> Json:
     return dict(asyncio.run(long_session(counts.messages)))
 
@@ -51,11 +60,16 @@ _OTHERS: dict[str, Callable[[str, Counts], Json]] = {
     "startup": _startup,
     "command_line": _command_line,
     "long_session": _session,
+    "wire": _wire,
+    "first_token": _first_token,
     "ledger": _ledger,
 }
 
 OF_VICTOR = ("long_growth", "command_line", "long_session", "ledger")
 """Measurements that only Victor has."""
+
+BESIDE_SDK = ("wire", "first_token")
+"""Measurements of Victor and, as the bare loop, of a vendor's SDK."""
 
 OF_ALL = (*(name for name in MEASURES if name not in OF_VICTOR), "startup")
 """Measurements that every subject has."""

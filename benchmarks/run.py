@@ -13,8 +13,9 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.ledger import Ledger
-from benchmarks.measure import OF_ALL, OF_VICTOR
+from benchmarks.measure import BESIDE_SDK, OF_ALL, OF_VICTOR
 from benchmarks.script import Json
+from benchmarks.vendors import SUBJECTS as SDK_AND_VICTOR
 
 SECONDS = 300.0
 """What one measurement may take."""
@@ -72,6 +73,7 @@ def run(
 
 def _plan(subjects: tuple[str, ...]) -> list[tuple[str, str]]:
     shared = [(name, subject) for name in OF_ALL for subject in subjects]
+    shared += [(name, one) for name in BESIDE_SDK for one in subjects if one in SDK_AND_VICTOR]
     return shared + [(name, "victor") for name in OF_VICTOR if "victor" in subjects]
 
 
