@@ -17,11 +17,13 @@ from victor.messages import Effect, Reply, Request, ToolCall, user
 from victor.providers.anthropic import AnthropicProvider
 from victor.providers.exchange import Patience
 from victor.providers.google import KEY_VARIABLES, GoogleProvider
+from victor.providers.ollama import OllamaProvider
 from victor.providers.openai import OpenAIProvider
 from victor.providers.retry import RetryPolicy
 from victor.testing.faults import (
     AnthropicFaultServer,
     GoogleFaultServer,
+    OllamaFaultServer,
     OpenAIFaultServer,
     ResponsesFaultServer,
 )
@@ -73,11 +75,15 @@ class Vendor:
     ends: Mapping[str, str]
     """The vendor's words for how an answer ends; what is missing it cannot say."""
     errors: Mapping[str, bytes]
-    """The event by which it tells of a failure in mid-stream, and the same for a wrong request."""
+    """The event by which it tells of a failure in mid-stream, and that for a wrong request."""
     whole: bool = True
     """Whether it can be asked for whole answers."""
     arguments_as_text: bool = True
     """Whether a call's arguments are JSON within a string when they are streamed."""
+    needs_key: bool = True
+    """Whether the vendor's own server does."""
+    tells_cached: bool = True
+    """Whether it says how many tokens it read from its cache."""
     ids: Mapping[str, Edit] = field(default_factory=dict)
     """What servers do to the ids and places of `TWO`, beside what all of them do."""
 
@@ -196,6 +202,19 @@ VENDORS = (
         whole=False,
         arguments_as_text=False,
     ),
+    Vendor(
+        "ollama",
+        OllamaFaultServer,
+        OllamaProvider,
+        ("OLLAMA_API_KEY",),
+        "",
+        "messages",
+        {"limit": "length", "unknown": "news", "end": "stop"},
+        {"busy": b'{"error": "told"}\n'},
+        arguments_as_text=False,
+        needs_key=False,
+        tells_cached=False,
+    ),
 )
 
 
@@ -224,7 +243,7 @@ class Column:
         event = self.vendor.errors[kind]
         if self.streaming:
             return event
-        value = json.loads(event.partition(b"data: ")[2])
+        value = json.loads(event.rpartition(b"data: ")[2])
         return json.dumps(value.get("response", value)).encode()
 
     def arguments(self, raw: str) -> Edit:

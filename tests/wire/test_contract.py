@@ -53,7 +53,7 @@ async def failure_of(provider: Any) -> ProviderError:
 
 
 async def test_a_text_arrives_in_pieces_and_ends_once_with_its_usage(vendor: Vendor) -> None:
-    usage = Usage(input=100, output=7, cache_read=60)
+    usage = Usage(input=100, output=7, cache_read=60 if vendor.tells_cached else 0)
     *pieces, end = await deltas_of(vendor, LoopbackReply("Hello, you!", usage=usage, pieces=4))
     assert pieces == [TextDelta("Hel"), TextDelta("lo,"), TextDelta(" yo"), TextDelta("u!")]
     assert isinstance(end, ReplyFinished)
@@ -91,9 +91,8 @@ async def test_a_stream_that_breaks_off_never_ends_silently(vendor: Vendor, even
 
 async def test_an_error_in_mid_stream_is_raised_after_what_came_before(vendor: Vendor) -> None:
     def edit(body: bytes) -> bytes:
-        events = body.replace(b"\r\n", b"\n").split(b"\n\n")
-        first = next(n for n, event in enumerate(events) if b"So far" in event)
-        return b"\n\n".join([*events[: first + 1], vendor.errors["busy"]])
+        end = body.index(b"\n", body.index(b"So far"))
+        return body[:end] + b"\n\n" + vendor.errors["busy"]
 
     async with vendor.server([Fault(LoopbackReply("So far", pieces=1), edit=edit)]) as server:
         provider = provider_of(vendor, server)
@@ -175,6 +174,9 @@ async def test_a_refusal_names_its_status_and_not_the_key(vendor: Vendor) -> Non
     assert "the-key" not in str(failure)
 
 
+@pytest.mark.parametrize(
+    "vendor", [one for one in VENDORS if one.needs_key], ids=lambda one: one.name
+)
 async def test_a_missing_key_is_told_at_the_first_call_with_the_remedy(vendor: Vendor) -> None:
     failure = await failure_of(vendor.provider(None, streaming=True))
     assert type(failure) is AuthenticationError
@@ -193,7 +195,8 @@ async def test_the_key_comes_from_the_environment_and_this_machine_needs_none(
                 assert [delta async for delta in provider.stream(HELLO)]
                 await provider.aclose()
         shown = [
-            headers.get("x-goog-api-key") or headers["authorization"].removeprefix("Bearer ")
+            headers.get("x-goog-api-key")
+            or headers.get("authorization", "none-needed").removeprefix("Bearer ")
             for headers in server.headers
         ]
     assert shown == ["none-needed", *(f"of-{variable}" for variable in vendor.key_variables)]

@@ -82,10 +82,16 @@ async def test_what_was_read_of_a_broken_answer_stays_and_is_marked(column: Colu
 async def test_an_error_in_the_stream_counts_as_its_status(column: Column) -> None:
     outcome = await ask(column, Fault(body=column.error("busy")), "ok")
     assert (outcome.text, outcome.retried) == ("ok", 1)
-    outcome = await ask(column, Fault(body=column.error("wrong")), "ok")
-    assert (type(outcome.error), outcome.retried) == (InvalidRequest, 0)
     busy = Fault(body=column.error("busy"))
     assert type((await ask(column, otherwise=busy)).error) is ProviderUnavailable
+
+
+@pytest.mark.parametrize(
+    "column", [one for one in COLUMNS if "wrong" in one.vendor.errors], ids=str
+)
+async def test_a_wrong_request_that_the_stream_tells_of_is_made_once(column: Column) -> None:
+    outcome = await ask(column, Fault(body=column.error("wrong")), "ok")
+    assert (type(outcome.error), outcome.retried) == (InvalidRequest, 0)
 
 
 # What a body may hold
@@ -105,7 +111,9 @@ PARSED = {
     "pings": after_each_event(b'event: ping\ndata: {"type": "ping"}\n\n'),
     "comments": after_each_event(b": nothing\n"),
     "ids-and-retry": after_each_event(b"id: 7\nretry: 100\n"),
-    "cr": lambda body: body.replace(b"\r\n", b"\n").replace(b"\n", b"\r"),
+    "cr": lambda body: (
+        body if body.startswith(b"{") else body.replace(b"\r\n", b"\n").replace(b"\n", b"\r")
+    ),
     "crlf": lambda body: body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"),
     "bom": lambda body: b"\xef\xbb\xbf" + body,
     "no-last-blank-line": lambda body: body.rstrip(b"\r\n"),
@@ -147,7 +155,10 @@ REFUSED = {
         "",
     ),
     "nothing": (lambda _: b"", "broke off"),
-    "another-protocol": (lambda body: b'data: {"hello": 1}\n\n', "broke off"),
+    "another-protocol": (
+        lambda body: (b"" if body[:1] == b"{" else b"data: ") + b'{"hello": 1}\n\n',
+        "broke off",
+    ),
 }
 
 

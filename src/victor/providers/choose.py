@@ -124,6 +124,7 @@ def create_provider(
     patience: Patience = PATIENCE,
     streaming: bool = True,
     small_model: str = "auto",
+    num_ctx: int | None = None,
 ) -> IProvider:
     """Return the provider called `name`, without touching the network.
 
@@ -131,8 +132,9 @@ def create_provider(
     point, which must take `base_url` where one is given, and sees to its own key. A name that is
     not known stands for an OpenAI-compatible server, and then needs `base_url`. With
     `small_model="on"` the model of such a server is held to valid tool calls by a grammar, as the
-    embedded one always is; `auto` and `off` leave it free. The key is `api_key`, else the
-    provider's variable, else the keyring's.
+    embedded one always is; `auto` and `off` leave it free. `num_ctx` is the context
+    that Ollama is asked for. The key is `api_key`, else the provider's variable, else the
+    keyring's.
     Raises `UnknownNameError`, or `ConfigError` for a plugin that is broken.
     """
     if name == LOCAL:
@@ -153,6 +155,12 @@ def create_provider(
         return GoogleProvider(api_key, base_url=base_url, patience=patience)
     if name not in PROVIDER_NAMES and not base_url:
         raise UnknownNameError("provider", name, provider_names())
+    if name == "ollama" and small_model != "on":
+        from victor.providers.ollama import OllamaProvider
+
+        return OllamaProvider(
+            api_key, base_url=base_url, num_ctx=num_ctx, patience=patience, streaming=streaming
+        )
     from victor.providers.openai import OpenAIProvider
 
     provider = OpenAIProvider(

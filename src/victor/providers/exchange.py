@@ -25,7 +25,7 @@ from victor.providers.errors import (
     translate,
 )
 from victor.providers.rate_limit_headers import rate_limits
-from victor.providers.sse import EventDecoder, EventTooLarge, ServerEvent
+from victor.providers.sse import EventDecoder, EventTooLarge, LineDecoder, ServerEvent
 from victor.rate_limits import RateLimits
 
 _NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9_-]")
@@ -96,7 +96,9 @@ class Exchange:
     """One answer as JSON objects, whether it is a stream of events or one whole object.
 
     Silence counts while it is waited for, and not while the reader is busy. `fault` is what the
-    SDK's own errors are. `limits` hear what the response says of the vendor's rate limits.
+    SDK's own errors are. With `lines` each line of the answer is an object. With `unique_keys` an
+    object that has a key twice is taken for none, since a call's arguments may be among them.
+    `limits` hear what the response says of the vendor's rate limits.
     """
 
     def __init__(
@@ -106,6 +108,8 @@ class Exchange:
         fault: type[Exception],
         *,
         whole: bool = False,
+        lines: bool = False,
+        unique_keys: bool = False,
         limits: RateLimits | None = None,
     ) -> None:
         self._site = site
@@ -115,6 +119,8 @@ class Exchange:
         self._limit = patience.whole if whole else patience.first_event
         self._waited = 0.0
         self._ending = False
+        self._lines = lines
+        self._pairs = _pairs if unique_keys else None
 
     async def events(self, sent: Awaitable[SdkStream]) -> AsyncGenerator[object, None]:
         """Yield what the answer to `sent` holds. Raises `ProviderError`."""
@@ -151,7 +157,7 @@ class Exchange:
     async def _read(self, pieces: AsyncIterator[bytes]) -> AsyncGenerator[object, None]:
         size = 0
         start = b""
-        decoder: EventDecoder | None = None
+        decoder: EventDecoder | LineDecoder | None = None
         while (piece := await self._patiently(_next(pieces))) is not None:
             size += len(piece)
             if size > MOST_REPLY_BYTES:
@@ -160,7 +166,7 @@ class Exchange:
                 start += piece
                 if not self._is_stream(start):
                     continue
-                decoder, piece = EventDecoder(), start
+                decoder, piece = (LineDecoder() if self._lines else EventDecoder()), start
             for event in self._decoded(decoder, piece):
                 yield event
         if decoder is None:
@@ -177,15 +183,15 @@ class Exchange:
         first = start.lstrip(_BLANK)[:1]
         if first == b"<":
             raise not_an_api(self._site)
-        return bool(first) and first not in b"{["
+        return bool(first) and (self._lines or first not in b"{[")
 
-    def _left_over(self, decoder: EventDecoder) -> Iterator[object]:
+    def _left_over(self, decoder: EventDecoder | LineDecoder) -> Iterator[object]:
         """Yield the event that the end of the stream has left without its blank line."""
         for event in decoder.finish():
             if event.data.strip() != DONE and not self._ending:
                 yield self._event(event, otherwise=cut_off(self._site))
 
-    def _decoded(self, decoder: EventDecoder, piece: bytes) -> Iterator[object]:
+    def _decoded(self, decoder: EventDecoder | LineDecoder, piece: bytes) -> Iterator[object]:
         """Yield the events that the piece completes, pings left out."""
         try:
             events = decoder.feed(piece)
@@ -210,7 +216,7 @@ class Exchange:
         if event.name == "error":
             raise stream_error(_json_or_text(event.data), self._site)
         try:
-            value = decode(event.data)
+            value = decode(event.data, self._pairs)
         except ValueError:
             if otherwise is None:
                 raise

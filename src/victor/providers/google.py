@@ -98,7 +98,7 @@ class GoogleProvider:
         reader = ResponseReader(site)
         from google.genai.errors import APIError
 
-        exchange = Exchange(site, self._patience, APIError)
+        exchange = Exchange(site, self._patience, APIError, unique_keys=True)
         sent = _sent(client, request, site, own=self._client is None)
         async with aclosing(exchange.events(sent)) as events:
             async for event in events:

@@ -1,4 +1,4 @@
-"""Server-sent events, read from bytes that may be cut anywhere."""
+"""Server-sent events, and objects of a line each, read from bytes that may be cut anywhere."""
 
 from __future__ import annotations
 
@@ -92,3 +92,43 @@ class EventDecoder:
         self._size += size
         if self._size > MOST_EVENT_BYTES:
             raise EventTooLarge
+
+
+class LineDecoder:
+    """Puts lines together from pieces of a stream; each is the data of an event, empty ones none.
+
+    A byte order mark at the start is passed over.
+    """
+
+    def __init__(self) -> None:
+        self._partial: list[bytes] = []
+        self._size = 0
+        self._first = True
+
+    def feed(self, piece: bytes) -> list[ServerEvent]:
+        """Return the lines that `piece` completes. Raises `EventTooLarge`."""
+        *whole, rest = piece.split(b"\n")
+        lines = []
+        for line in whole:
+            lines += self._line(b"".join((*self._partial, line)))
+            self._partial.clear()
+            self._size = 0
+        if rest:
+            self._partial.append(rest)
+            self._size += len(rest)
+        if self._size > MOST_EVENT_BYTES:
+            raise EventTooLarge
+        return lines
+
+    def finish(self) -> list[ServerEvent]:
+        """Return the line that the end of the stream has left without its end, if any."""
+        line = b"".join(self._partial)
+        self._partial.clear()
+        return self._line(line)
+
+    def _line(self, line: bytes) -> list[ServerEvent]:
+        if self._first:
+            self._first = False
+            line = line.removeprefix(_BOM)
+        line = line.strip()
+        return [ServerEvent("", line)] if line else []

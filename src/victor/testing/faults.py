@@ -25,9 +25,8 @@ from typing import Any
 from victor.testing.loopback import AnthropicLoopback, OpenAILoopback
 from victor.testing.loopback_google import GoogleLoopback
 from victor.testing.loopback_http import Entry, Json, Loopback, LoopbackReply
+from victor.testing.loopback_ollama import OllamaLoopback
 from victor.testing.loopback_responses import ResponsesLoopback
-
-_EVENT = re.compile(rb".*?\r?\n\r?\n", re.DOTALL)
 
 
 class Ending(StrEnum):
@@ -78,6 +77,8 @@ class FaultServer(Loopback):
 
     ping = b": still here\n\n"
     """A sign of life in the vendor's protocol."""
+    event = re.compile(rb".*?\r?\n\r?\n", re.DOTALL)
+    """What a stream is made of."""
 
     def __init__(
         self, script: Iterable[Entry | Fault] = (), *, otherwise: Entry | Fault | None = None
@@ -132,7 +133,7 @@ class FaultServer(Loopback):
         body = body[: int(len(body) * fault.keep)]
         if fault.ending is Ending.PINGS and self._streams(request):
             # They come between events.
-            body = b"".join(_EVENT.findall(body))
+            body = b"".join(self.event.findall(body))
         size = fault.split or max(1, len(body))
         return [body[start : start + size] for start in range(0, len(body), size)]
 
@@ -182,6 +183,13 @@ class ResponsesFaultServer(FaultServer, ResponsesLoopback):
 
 class GoogleFaultServer(FaultServer, GoogleLoopback):
     """Speaks Google's Gemini API, and breaks it where it is told to."""
+
+
+class OllamaFaultServer(FaultServer, OllamaLoopback):
+    """Speaks Ollama's own protocol, and breaks it where it is told to."""
+
+    ping = b"\n"
+    event = re.compile(rb".*\n")
 
 
 @asynccontextmanager

@@ -25,10 +25,12 @@ from victor.providers.errors import CallSite
 from victor.providers.exchange import Exchange, Patience, sendable_name
 from victor.providers.google import GoogleProvider, OwnClient
 from victor.providers.google_stream import keep_body
+from victor.providers.ollama import HttpClient, OllamaProvider
 from victor.providers.openai import OpenAIProvider
 from victor.providers.sse import EventDecoder, EventTooLarge, ServerEvent
 from victor.testing.loopback import AnthropicLoopback, LoopbackReply, OpenAILoopback
 from victor.testing.loopback_google import GoogleLoopback
+from victor.testing.loopback_ollama import OllamaLoopback
 from victor.testing.loopback_responses import ResponsesLoopback
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +49,7 @@ LOOPBACKS: dict[str, Any] = {
     "openai": OpenAILoopback,
     "responses": ResponsesLoopback,
     "google": GoogleLoopback,
+    "ollama": OllamaLoopback,
 }
 
 
@@ -56,9 +59,9 @@ def recorded(vendor: str) -> bytes:
     lines = b"".join(LOOPBACKS[vendor]()._events(REPLY, asked)).decode().split("\n")
     plain = []
     for line in lines:
-        if line.startswith("data: {"):
-            value = json.loads(line[6:])
-            line = "data: " + json.dumps(value, ensure_ascii=False)
+        prefix, brace, rest = line.partition("{")
+        if brace:
+            line = prefix + json.dumps(json.loads(brace + rest), ensure_ascii=False)
         plain.append(line)
     return "\n".join(plain).encode()
 
@@ -101,6 +104,15 @@ class InPieces(httpx2.AsyncByteStream):
         await self._client.close()
 
 
+def http_client(provider: Any, **options: Any) -> httpx2.AsyncClient:
+    """Return a client that is answered what the provider's `answer` holds."""
+
+    async def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, stream=InPieces(provider.answer))
+
+    return httpx2.AsyncClient(transport=httpx2.MockTransport(answer), **options)
+
+
 class Gemini(GoogleProvider):
     """Reads what its client has, by way of the vendor's whole SDK."""
 
@@ -111,20 +123,26 @@ class Gemini(GoogleProvider):
     def _make_client(self) -> Any:
         from google import genai
 
-        async def answer(_: httpx2.Request) -> httpx2.Response:
-            return httpx2.Response(200, stream=InPieces(self.answer))
-
-        http = httpx2.AsyncClient(
-            transport=httpx2.MockTransport(answer), event_hooks={"response": [keep_body]}
-        )
+        http = http_client(self, event_hooks={"response": [keep_body]})
         options = genai.types.HttpOptions(httpx_async_client=http, base_url="http://127.0.0.1")
         return OwnClient(genai.Client(api_key="key", vertexai=False, http_options=options), http)
+
+
+class Ollama(OllamaProvider):
+    """Reads what its client has."""
+
+    def __init__(self, client: Client) -> None:
+        self.answer = client
+        super().__init__(base_url=client.base_url)
+
+    def _make_client(self) -> Any:
+        return HttpClient(http_client(self))
 
 
 @pytest.fixture
 async def reading() -> AsyncIterator[Any]:
     """Give a function that makes a provider which reads these pieces."""
-    gemini: list[Gemini] = []
+    slow: dict[str, Any] = {}
 
     def make(vendor: str, client: Any) -> Any:
         if vendor == "anthropic":
@@ -133,13 +151,14 @@ async def reading() -> AsyncIterator[Any]:
             return OpenAIProvider(client=client, name="vllm")
         if vendor == "responses":
             return OpenAIProvider(client=client)
-        # The vendor's SDK takes long to make a client.
-        gemini[:] = gemini or [Gemini(client)]
-        gemini[0].answer = client
-        return gemini[0]
+        # It takes long to make these clients.
+        kind = Gemini if vendor == "google" else Ollama
+        one = slow[vendor] = slow.get(vendor) or kind(client)
+        one.answer = client
+        return one
 
     yield make
-    for one in gemini:
+    for one in slow.values():
         await one.aclose()
 
 
@@ -189,9 +208,10 @@ ODD: tuple[Any, ...] = (None, True, 0, -1.5, 10**400, "", "x", "\ud800", [], [[]
 def misshapen(stream: bytes, chance: random.Random) -> bytes:
     """Return the stream with a few values of its JSON missing or of another kind."""
     lines = stream.decode().split("\n")
-    told = [number for number, line in enumerate(lines) if line.startswith("data: {")]
+    told = [number for number, line in enumerate(lines) if "{" in line]
     for number in chance.choices(told, k=chance.randint(1, 4)):
-        event = json.loads(lines[number][6:])
+        prefix, brace, rest = lines[number].partition("{")
+        event = json.loads(brace + rest)
         place: Any = event
         while True:
             keys = list(place) if isinstance(place, dict) else list(range(len(place)))
@@ -205,7 +225,7 @@ def misshapen(stream: bytes, chance: random.Random) -> bytes:
                 place[key] = chance.choice(ODD)
             break
         if event:
-            lines[number] = f"data: {json.dumps(event)}"
+            lines[number] = prefix + json.dumps(event)
     return "\n".join(lines).encode()
 
 
