@@ -14,7 +14,7 @@ from benchmarks.run import Findings, run
 from benchmarks.script import PROMPT, Figures, Script
 from benchmarks.subjects import load, present
 from benchmarks.turns import MEASURES, QUICK
-from benchmarks.vendors import first_token, per_chunk
+from benchmarks.vendors import per_chunk
 
 from benchmarks import __main__ as command
 from victor.agent.coordinator_access import COORDINATORS
@@ -46,12 +46,6 @@ def test_an_answer_off_the_wire_is_measured_for_both_vendors(subject: str) -> No
     figures = per_chunk(subject, TINY.pieces)
     assert set(figures) == {"wire_anthropic", "wire_openai"}
     assert min(figures.values()) > 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("subject", OUR_OWN)
-def test_the_first_word_of_a_new_process_is_waited_for(subject: str) -> None:
-    assert first_token(subject, 1)["first_token"] > 10
 
 
 async def test_a_subject_that_does_not_do_its_work_is_not_measured() -> None:

@@ -15,7 +15,6 @@ from victor.agent.stages import Stages
 from victor.agent.turn_loop import TurnLoop
 from victor.errors import ConfigError
 from victor.events import CoordinatorFailed
-from victor.messages import Usage
 from victor.plugins import Group, installed, made
 from victor.protocols import Endpoint, IApprover, IProvider, ITool
 
@@ -304,14 +303,7 @@ def _session(given: _Given) -> Any:
 def _metrics(given: _Given) -> Any:
     from victor.agent.coordinators.metrics_coordinator import MetricsCoordinator
 
-    return MetricsCoordinator(cost=_cost)
-
-
-def _cost(provider: str, model: str, usage: Usage) -> float | None:
-    """Return the US dollars of a call, where its price is known."""
-    from victor.providers.catalog import model_info
-
-    return model_info(provider, model).cost(usage)
+    return MetricsCoordinator()
 
 
 def _analytics(given: _Given) -> Any:

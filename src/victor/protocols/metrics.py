@@ -1,15 +1,12 @@
-"""What the metrics say, as values, and the port to what a model call costs."""
+"""What the metrics say, as values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from victor.messages import Usage
-
-CostOf: TypeAlias = Callable[[str, str, Usage], float | None]
-"""Returns the US dollars of a call: (provider, model, tokens); None where no price is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ from victor.events import (
     TurnFailed,
     TurnStarted,
 )
-from victor.messages import Reply, Usage
-from victor.protocols.metrics import CostOf, Latency, MetricsSnapshot, ToolFigures
+from victor.messages import Usage
+from victor.protocols.metrics import Latency, MetricsSnapshot, ToolFigures
 
 _Count: TypeAlias = Callable[[Any], None]
 
@@ -95,11 +95,10 @@ class _Tool:
 class MetricsCoordinator:
     """An observer that counts turns, steps, model calls, tokens, dollars, tool calls and failures.
 
-    `cost` tells what a model call costs; without it every call counts as unpriced.
+    Dollars are those that the events tell of; a call without them counts as unpriced.
     """
 
-    def __init__(self, *, cost: CostOf | None = None) -> None:
-        self._cost = cost
+    def __init__(self) -> None:
         self._counts: defaultdict[str, int] = defaultdict(int)
         self._usage = Usage()
         self._dollars = 0.0
@@ -110,13 +109,12 @@ class MetricsCoordinator:
         self._tools: dict[str, _Tool] = {}
         self._failures: defaultdict[str, int] = defaultdict(int)
         self._denied: set[str] = set()
-        self._asked = ("", "")
         self._counters = self._table()
 
     def _table(self) -> dict[type, _Count]:
         return {
             TurnStarted: self._turn_started,
-            StepStarted: self._step_started,
+            StepStarted: self._tally("steps"),
             ReplyReceived: self._reply_received,
             ToolCallReviewed: self._tool_call_reviewed,
             ToolCallEnded: self._tool_call_ended,
@@ -174,33 +172,16 @@ class MetricsCoordinator:
         self._counts["turns"] += 1
         self._denied.clear()
 
-    def _step_started(self, event: StepStarted) -> None:
-        self._counts["steps"] += 1
-        self._asked = (event.provider, event.model)
-
     def _reply_received(self, event: ReplyReceived) -> None:
         self._counts["model_calls"] += 1
         self._model.add(event.seconds)
         if event.first_token_seconds is not None:
             self._first_token.add(event.first_token_seconds)
         self._usage += event.reply.usage
-        dollars = self._price(event.reply) if event.cost is None else event.cost
-        if dollars is None:
+        if event.cost is None:
             self._counts["unpriced_calls"] += 1
         else:
-            self._dollars += dollars
-
-    def _price(self, reply: Reply) -> float | None:
-        if self._cost is None:
-            return None
-        provider, model = self._asked
-        provider = reply.provider or provider
-        # A vendor may answer under a dated name that the price list does not have.
-        for name in dict.fromkeys((reply.model, model)):
-            dollars = self._cost(provider, name, reply.usage) if name else None
-            if dollars is not None:
-                return dollars
-        return None
+            self._dollars += event.cost
 
     def _tool_call_reviewed(self, event: ToolCallReviewed) -> None:
         if not event.allowed:
