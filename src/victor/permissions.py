@@ -129,7 +129,7 @@ class Rules:
             kept = protected_path(review)
             covering = (rule for rule in about if rule.covers(review))
             return tuple(rule for rule in covering if rule.names_protected or not kept)[:1]
-        line = review.access.command.strip()
+        line = review.access.command.strip(" ")
         if not facts.caution and (exact := [rule for rule in about if rule.covers_line(line)]):
             return tuple(exact[:1])
         found: list[Rule] = []
@@ -184,7 +184,7 @@ def narrowest(review: CallReview, facts: CommandFacts | None) -> tuple[tuple[str
     """
     call, access = review.call, review.access
     if facts is not None:
-        line = access.command.strip()
+        line = access.command.strip(" ")
         if not facts.commands:
             return (f"{call.name}({escaped(line)})",), True
         needed = [command for command in facts.commands if not command.harmless]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -23,7 +24,10 @@ _BARE = re.compile(r"(?:[\w@%+=:,./^~!?*#-]|\\[^\w\s])+", re.ASCII)
 """An unquoted piece of a word. A backslash only before a sign; letters and spaces are no signs."""
 _REFLOG = re.compile(r"[\w./-]*@\{[\w-]+\}[\w./:^~-]*", re.ASCII)
 """Such as `stash@{0}`: braces with neither comma nor dots in them are nothing to the shell."""
+_HISTORY = re.compile(r".*!.")
+"""What an interactive shell would replace; this one does not, but who reads it may think so."""
 _ESCAPED = re.compile(r"\\(.)")
+_SPACE_ESCAPED = re.compile(r"\\\s")
 _STRING_ESCAPED = re.compile(r'\\([\\"$`])')
 _STRING = re.compile(r'(?:[^$`"\\]|\\[^\n])*')
 _LATIN = "LATIN "
@@ -39,10 +43,10 @@ def words(text: str) -> frozenset[str]:
 
 _SHELL_WORDS = words(
     """
-    ! [ [[ ]] { } . alias bg bind builtin caller case command compgen complete compopt coproc
+    ! [ [[ ]] { } . alias bg bind builtin caller case compgen complete compopt coproc
     declare dirs disown do done elif else enable esac eval exec exit export fc fg fi for function
     getopts hash help history if in jobs let local logout mapfile popd pushd read readarray
-    readonly return select set shift shopt source suspend test then time times trap typeset umask
+    readonly return select set shift shopt source suspend then time times trap typeset umask
     unalias unset until wait while
     """
 )
@@ -82,6 +86,7 @@ def read(line: str) -> Line:
         root = _parser().parse(line.encode()).root_node
         commands: list[tuple[Word, ...]] = []
         joints: list[str] = []
+        _check_coverage(root, line.encode())
         _walk(root, commands, joints)
     except _Unclear as reason:
         return Line(unclear=str(reason))
@@ -105,6 +110,9 @@ def _check_characters(line: str) -> None:
         raise _Unclear("it is empty")
     if len(line) > LONGEST:
         raise _Unclear(f"it is longer than {LONGEST:,} characters")
+    if _SPACE_ESCAPED.search(line):
+        # The grammar takes it for a space between words.
+        raise _Unclear("it holds a space behind a backslash")
     if line.isascii() and line.isprintable():
         return
     for character in line:
@@ -125,14 +133,35 @@ def _plain_letter(character: str) -> bool:
     )
 
 
-def _walk(node: Node, commands: list[tuple[Word, ...]], joints: list[str]) -> None:
-    if node.is_missing or node.is_error:
+def _check_coverage(root: Node, source: bytes) -> None:
+    """Raise `_Unclear` unless the tree is whole, and holds every sign of the line but spaces."""
+    if root.has_error:
         raise _Unclear("it is no complete command")
+    end = 0
+    for leaf in _leaves(root):
+        if source[end : leaf.start_byte].strip(b" "):
+            raise _Unclear("it holds something that the grammar leaves out")
+        end = leaf.end_byte
+    if source[end:].strip(b" "):
+        raise _Unclear("it holds something that the grammar leaves out")
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    if node.child_count == 0 or node.type == "string":
+        yield node
+        return
+    for child in node.children:
+        yield from _leaves(child)
+
+
+def _walk(node: Node, commands: list[tuple[Word, ...]], joints: list[str]) -> None:
     match node.type:
         case "program" | "list" | "pipeline":
             for child in node.children:
                 _walk(child, commands, joints)
         case "redirected_statement":
+            if node.child_by_field_name("body") is None:
+                raise _Unclear("it starts nothing")
             for child in node.children:
                 if child.type == "file_redirect":
                     _check_redirect(child)
@@ -181,7 +210,12 @@ def _check_redirect(node: Node) -> None:
 
 def _command(node: Node) -> tuple[Word, ...]:
     words: list[Word] = []
+    end = -1
     for child in node.children:
+        if child.start_byte == end:
+            # Bash makes one word of what the grammar takes for two.
+            raise _Unclear("it holds a word with odd quotes")
+        end = child.end_byte
         if child.type == "command_name":
             child = child.children[0]
         elif child.type == "variable_assignment":
@@ -202,7 +236,11 @@ def _word(node: Node) -> Word:
     if _REFLOG.fullmatch(_text(node)):
         return Word(_text(node))
     pieces = [_piece(child) for child in node.children]
-    return Word("".join(piece.text for piece in pieces), any(piece.pattern for piece in pieces))
+    text = "".join(piece.text for piece in pieces)
+    pattern = any(piece.pattern for piece in pieces)
+    if pattern and not _BARE.fullmatch(text):
+        raise _Unclear("it holds a pattern with odd characters")
+    return Word(text, pattern)
 
 
 def _piece(node: Node) -> Word:
@@ -222,7 +260,7 @@ def _bare(text: str) -> Word:
     ascii_text = "".join(c if c.isascii() else "x" for c in text)
     if not _BARE.fullmatch(ascii_text):
         raise _Unclear("it holds something that the shell works out first")
-    if text.startswith(("~", "#", "=")) or "=~" in text or ":~" in text:
+    if text.startswith(("~", "#", "=")) or "=~" in text or ":~" in text or _HISTORY.match(text):
         raise _Unclear("it holds something that the shell works out first")
     unescaped = re.sub(r"\\.", "", text)
     pattern = "*" in unescaped or "?" in unescaped

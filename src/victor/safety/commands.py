@@ -71,9 +71,7 @@ class CommandAnalyst:
         name, arguments = texts[0], texts[1:]
         text = " ".join(word.text if word.pattern else shlex.quote(word.text) for word in words)
         risks = _risks(name, arguments)
-        if any(word.pattern and word.text[0] in "*?" for word in words) and _has_risks(name):
-            # It might be replaced by a file that is called as an option is.
-            risks += tuple(word.text for word in words if word.pattern and word.text[0] in "*?")
+        risks += _swapped(words, name)
         caution = self._caution(name, folder)
         harmless = (
             folder is not None
@@ -107,6 +105,8 @@ class CommandAnalyst:
         if name == "git":
             operands = [word for word in arguments if not word.text.startswith("-")][1:]
             return git_commands.is_reading(texts) and self._are_inside(operands, folder)
+        if name == "env":
+            return not texts
         if name == "command":
             return len(texts) == 2 and texts[0] in ("-v", "-V")
         known = programs.PROGRAMS.get(programs.ALIASES.get(name, name))
@@ -122,15 +122,16 @@ class CommandAnalyst:
         while rest:
             word = rest.pop(0)
             text = word.text
-            is_option = text[:1] == "-" and text != "-" and not options_end
+            is_option = text[:1] in known.signs and text not in ("", "-") and not options_end
             if text == "--" and not options_end:
                 options_end = True
-            elif is_option or (text in ("(", ")", "!") and known is programs.PROGRAMS["find"]):
+            elif is_option and (text in known.values or _takes_value(text, known)):
+                pattern_given = pattern_given or known.pattern_given.fullmatch(text) is not None
+                rest[:1] = []
+            elif is_option:
                 if known.reads is None or not known.reads.fullmatch(text):
                     return False
                 pattern_given = pattern_given or known.pattern_given.fullmatch(text) is not None
-                if text in known.values or _takes_value(text, known):
-                    rest[:1] = []
             else:
                 operands.append(word)
         return self._are_fine(known, operands, folder, pattern_given=pattern_given)
@@ -196,11 +197,22 @@ def _expanded(folder: Path, pattern: str) -> list[Path] | None:
 
 def _takes_value(option: str, known: Program) -> bool:
     """Return whether the last of several letters, as in `-rnA 3`, takes the next word."""
+    letters = option[1:]
     return (
-        option[1:2] != "-" and len(option) > 2 and f"-{option[-1]}" in known.values
-        and not any(f"-{letter}" in known.values for letter in option[1:-1])
-        and known is not programs.PROGRAMS["find"]
-    )  # fmt: skip
+        letters.isalnum()
+        and known.signs == "-"
+        and known.reads is not None
+        and known.reads.fullmatch(option) is not None
+        and f"-{letters[-1]}" in known.values
+        and not any(f"-{letter}" in known.values for letter in letters[:-1])
+    )
+
+
+def _swapped(words: tuple[Word, ...], name: str) -> tuple[str, ...]:
+    """Return the patterns that a file could take the place of which is called as an option is."""
+    if not _has_risks(name):
+        return ()
+    return tuple(word.text for word in words if word.pattern and word.text[0] in "*?-")
 
 
 def _has_risks(name: str) -> bool:
@@ -220,7 +232,10 @@ def _risks(name: str, arguments: tuple[str, ...]) -> tuple[str, ...]:
     known = programs.PROGRAMS.get(programs.ALIASES.get(base, base))
     if known is None:
         return ()
-    return tuple(word for word in arguments if known.risks.fullmatch(word))
+    found = tuple(word for word in arguments if known.risks.fullmatch(word))
+    if known.operands is Operands.ONE_PATH:
+        found += tuple(word for word in arguments if word[:1] != "-")[1:]
+    return found
 
 
 def _grave(name: str, arguments: tuple[str, ...]) -> str:

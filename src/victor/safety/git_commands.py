@@ -10,16 +10,16 @@ from victor.safety.bash_tree import words
 
 _RE = re.compile
 
-_COMMON = (
-    r"-\d+|-[abcehilnpqrstuvwzEFGIPRS]+|-[nUCMBSGLOlm]\S*|--"
+_COMMON = _RE(
+    r"-\d+|-[abcehilnpqrstuvwzEFGIPRS]+|-[nUCMBLlm]\S*|-[SG].*|--"
     r"|--(?:oneline|stat|shortstat|numstat|name-only|name-status|cached|staged|short|long"
     r"|porcelain|graph|all|decorate|patch|no-patch|summary|list|verbose|abbrev-commit|reverse"
     r"|follow|show-current|others|modified|deleted|no-color|merges|no-merges|first-parent|branches"
     r"|tags|remotes|relative|word-diff|ignore-all-space|ignore-space-change|ignore-blank-lines"
     r"|no-ext-diff|no-textconv|no-renames|left-right|cherry-pick|full-history|show-stash|ignored"
     r"|raw|exclude-standard|always|symbolic|verify|show-toplevel|git-dir|is-inside-work-tree"
-    r"|abbrev-ref|show-prefix|heads|count|merged|no-merged|column|line-number|ignore-case|no-index"
-    r"|date-order|topo-order|root|pickaxe-all|pickaxe-regex|textconv|boundary|full-diff|no-walk"
+    r"|abbrev-ref|show-prefix|heads|count|merged|no-merged|column|line-number|ignore-case"
+    r"|date-order|topo-order|root|pickaxe-all|pickaxe-regex|boundary|full-diff|no-walk"
     r"|minimal|patience|histogram|check|compact-summary|dirstat|function-context|name-rev"
     r"|untracked-files|no-commit-id|is-ancestor|error-unmatch|stage|killed|unmerged|get|get-all"
     r"|get-regexp|show-origin|global|local|system|bool|null|fixed-strings|files-with-matches)"
@@ -27,7 +27,8 @@ _COMMON = (
     r"|diff-filter|abbrev|word-diff|decorate|ignore-submodules|untracked-files|sort|contains"
     r"|no-contains|points-at|find-renames|find-copies|stat|format|pretty|merged|no-merged|short"
     r"|porcelain|exclude|branches|tags|remotes|glob|encoding|inter-hunk-context|diff-algorithm"
-    r"|count|dirstat|column|match)=.*"
+    r"|count|dirstat|column|match)=.*",
+    re.DOTALL,
 )
 _UNSAFE_VALUE = _RE(r"%G|signature|contents:sig|trailer", re.IGNORECASE)
 """In a format: what makes git start gpg, or a command of the configuration."""
@@ -48,11 +49,10 @@ _LISTING_OPTIONS = _RE(
 _WITH_ACTION: Mapping[str, tuple[str, ...]] = {
     "stash": ("list", "show"),
     "worktree": ("list",),
-    "remote": ("show", "get-url"),
+    "remote": ("get-url",),
     "config": ("--get", "--list", "-l", "--get-all", "--get-regexp", "get", "list"),
     "bisect": ("log",),
     "notes": ("list", "show"),
-    "submodule": (),
 }
 """Commands that only read where this comes first."""
 
@@ -104,16 +104,24 @@ def is_reading(arguments: tuple[str, ...]) -> bool:
     action, *rest = arguments
     if any(_UNSAFE_VALUE.search(word) for word in rest):
         return False
-    if rest[:1] and rest[0] in _WITH_ACTION.get(action, ()):
-        return action != "config" or len(rest) <= 2
+    if rest and rest[0] in _WITH_ACTION.get(action, ()):
+        return len(rest) <= 2 and _options_read(rest[1:])
     if action in _LISTING:
-        return all(_LISTING_OPTIONS.fullmatch(word) for word in rest)
-    if action == "stash" or action not in _READING:
+        patterns = [word for word in rest if not word.startswith("-")]
+        listed = "--list" in rest or (action == "tag" and "-l" in rest)
+        options = [word for word in rest if word.startswith("-")]
+        return (listed or not patterns) and all(map(_LISTING_OPTIONS.fullmatch, options))
+    if action == "reflog" and rest[:1] and rest[0] in ("delete", "drop", "expire", "write"):
         return False
-    options = [word for word in rest if word.startswith("-")]
+    return action in _READING and _options_read(rest)
+
+
+def _options_read(words: list[str]) -> bool:
     return all(
-        _RE(_COMMON).fullmatch(word) and not _READING_RISKS.fullmatch(word) for word in options
-    ) and (action != "reflog" or not rest or rest[0] not in ("delete", "expire", "drop", "write"))
+        _COMMON.fullmatch(word) and not _READING_RISKS.fullmatch(word)
+        for word in words
+        if word.startswith("-")
+    )
 
 
 def risks(arguments: tuple[str, ...]) -> tuple[str, ...]:

@@ -40,6 +40,8 @@ class Program:
     reads: re.Pattern[str] | None = None
     """Options with which it only reads; None where it does not, or is not known to."""
     operands: Operands = Operands.PATHS
+    signs: str = "-"
+    """What its options begin with."""
     values: frozenset[str] = frozenset()
     """Options whose next word is a value of theirs and no path."""
     pattern_given: re.Pattern[str] = _NOTHING
@@ -47,7 +49,7 @@ class Program:
     script: re.Pattern[str] = _NOTHING
     """What a script must be so that it only reads."""
     risks: re.Pattern[str] = _NOTHING
-    """Options and words by which it does more than its name says."""
+    """Options and operands by which it does more than its name says."""
 
 
 def _re(expression: str) -> re.Pattern[str]:
@@ -84,14 +86,16 @@ _FIND_VALUES = words(
 PROGRAMS: Mapping[str, Program] = {
     **dict.fromkeys(
         words(
-            "cat cmp comm cut diff du fold head hexdump nl od paste readlink realpath rev"
-            " stat strings tac wc cksum md5sum sha1sum sha256sum sha512sum column expand file"
+            "cat cmp comm fold hexdump nl od readlink realpath rev stat strings tac wc cksum"
+            " md5sum sha1sum sha256sum sha512sum expand"
         ),
         _FILTER,
     ),
-    **dict.fromkeys(words("echo basename dirname seq which tr expr"), _TEXT),
+    **dict.fromkeys(words("basename dirname seq which tr expr ps"), _TEXT),
+    **dict.fromkeys(words("column paste"), Program(_re(r"-[a-z]+.?"))),
+    "echo": Program(_re(r".*"), Operands.TEXT),
     **dict.fromkeys(
-        words("arch df free groups id nproc ps pwd uname uptime whoami lscpu locale"), _ALONE
+        words("arch df free groups id nproc pwd uname uptime whoami lscpu locale"), _ALONE
     ),
     **dict.fromkeys(words("true false :"), _TEXT),
     "cd": Program(_NOTHING),
@@ -101,26 +105,28 @@ PROGRAMS: Mapping[str, Program] = {
     "date": Program(
         _re(r"-[uRI]+|\+.*|--(?:iso-8601|utc|rfc-3339)(?:=\w+)?"),
         Operands.NONE,
+        "-+",
         risks=_re(r"-\w*s.*|--set.*"),
     ),
     "diff": Program(
         _re(
-            r"-[A-Za-z0-9]+|--(?:unified|brief|recursive|color|ignore-all-space"
+            r"-[A-Za-km-z0-9]+|--(?:unified|brief|recursive|color|ignore-all-space"
             r"|side-by-side|stat)(?:=\w+)?"
-        )
+        ),
+        risks=_re(r"-[A-Za-z0-9]*l.*|--pag.*"),
     ),
     "du": Program(
         _re(r"-[A-Za-z0-9]+|--(?:max-depth|human-readable|summarize|exclude)(?:=[^/]*)?"),
         values=words("-d --max-depth"),
     ),
     "file": Program(
-        _re(r"-[bhiLkprsz0]+|--(?:brief|mime|mime-type)"), risks=_re(r"-\w*C.*|--compile")
+        _re(r"-[bhiLkprs0]+|--(?:brief|mime|mime-type)"), risks=_re(r"-\w*C.*|--compile")
     ),
     "fd": Program(
         _re(r"-[HIEedtgFpas0-9]+|--(?:type|extension|glob|hidden|max-depth)(?:=\w+)?"),
         Operands.PATTERN,
-        words("-e -t -d -E --type --extension --max-depth"),
-        risks=_re(r"-\w*[xX].*|--exec.*|--batch.*"),
+        values=words("-e -t -d -E --type --extension --max-depth"),
+        risks=_re(r"-\w*[xXl].*|--exec.*|--batch.*"),
     ),
     "find": Program(
         _re(
@@ -129,14 +135,15 @@ PROGRAMS: Mapping[str, Program] = {
             r"|empty|prune|ls|readable|writable|executable|links|xtype|regextype|mount|xdev|depth"
             r"|true|false|quit|nouser|nogroup|daystart)|[()!]"
         ),
+        signs="-()!",
         values=_FIND_VALUES,
         risks=_re(r"-(?:exec|execdir|ok|okdir|delete|fprint|fprint0|fprintf|fls|files0-from).*"),
     ),
     "grep": Program(
         _re(rf"-[A-QS-Za-eg-z0-9]+|{_GREP_LONG}"),
         Operands.PATTERN,
-        _GREP_VALUES,
-        _re(r"-[A-Za-z]*e.*|--regexp.*"),
+        values=_GREP_VALUES,
+        pattern_given=_re(r"-[A-Za-z]*e.*|--regexp.*"),
     ),
     "jq": Program(
         _re(
@@ -144,8 +151,7 @@ PROGRAMS: Mapping[str, Program] = {
             r"|exit-status|sort-keys|color-output)"
         ),
         Operands.SCRIPT,
-        script=_re(r"(?!.*(?:import|include|input_filename|env|ENV)).*"),
-        values=words("--arg --argjson"),
+        script=_re(r"(?!.*(?:import|include)).*"),
         risks=_re(r"-\w*[fL].*|--from-file.*|--library-path.*"),
     ),
     "ls": Program(
@@ -157,10 +163,10 @@ PROGRAMS: Mapping[str, Program] = {
     "hostname": _ALONE,
     "printenv": Program(_NOTHING, Operands.TEXT),
     "rg": Program(
-        _re(rf"-(?![A-Za-z]*z)[A-Za-eg-z0-9]+|{_GREP_LONG}"),
+        _re(rf"-[A-KM-Za-eg-y0-9]+|{_GREP_LONG}"),
         Operands.PATTERN,
-        _GREP_VALUES,
-        _re(r"-[A-Za-z]*e.*|--regexp.*|--files|--type-list"),
+        values=_GREP_VALUES,
+        pattern_given=_re(r"-[A-Za-z]*e.*|--regexp.*|--files|--type-list"),
         risks=_re(r"--pre.*|--hostname-bin.*|-[A-Za-z]*z.*|--search-zip|--search-z"),
     ),
     "sed": Program(
@@ -175,9 +181,9 @@ PROGRAMS: Mapping[str, Program] = {
     "awk": Program(
         _re(r"-F.+|-F|-v"),
         Operands.SCRIPT,
-        words("-F -v"),
-        script=_re(r"(?!.*(?:system|getline|[|>@]|ARG|ENVIRON|close|fflush|printf\s*>)).*"),
-        risks=_re(r".*(?:system|getline|[|>@]).*|-[A-Za-z]*[fiElpodD].*|--.+"),
+        values=words("-F -v"),
+        script=_re(r"(?!.*(?:system|getline|[|@]|>(?!=)|ARG)).*"),
+        risks=_re(r".*(?:system|getline|[|@]|>(?!=)).*|-[A-Za-z]*[fiElpodD].*|--.+"),
     ),
     "sleep": Program(_NOTHING, Operands.TEXT),
     "sort": Program(
@@ -191,9 +197,7 @@ PROGRAMS: Mapping[str, Program] = {
     ),
     "tail": Program(_re(r"-[cnqvz]?\+?\d*|--(?:lines|bytes)=\+?\d+"), values=words("-n -c")),
     "head": Program(_re(r"-[cnqvz]?-?\d*|--(?:lines|bytes)=-?\d+"), values=words("-n -c")),
-    "test": Program(
-        _re(r"-[abcdefghkprsuwxzLnoSt]|-(?:eq|ne|gt|ge|lt|le)|!?="), risks=_re(r"-[vR]")
-    ),
+    "test": Program(_re(r"-[abcdefghkprsuwxzLnoSt]|-(?:eq|ne|gt|ge|lt|le)"), risks=_re(r"-[vR]")),
     "tree": Program(
         _re(r"-[adfLIPhDsugpCn]+|--(?:dirsfirst|gitignore|noreport|prune|du)"),
         values=words("-L -I -P"),
