@@ -183,6 +183,14 @@ class ToolCallStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallProgressed:
+    """A tool that runs told how far it is; of many such lines, the latest few a second."""
+
+    call: ToolCall
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCallEnded:
     """A tool call has its result, and the result is on record."""
 
@@ -353,6 +361,7 @@ Event: TypeAlias = (
     | ToolCallReviewed
     | CheckpointTaken
     | ToolCallStarted
+    | ToolCallProgressed
     | ToolCallEnded
     | ContextCompacted
     | HistoryRepaired

@@ -47,6 +47,8 @@ class StopReason(StrEnum):
     CONTEXT_EXCEEDED = "context_exceeded"
     MAX_TOOL_ITERATIONS = "max_tool_iterations"
     """The turn ended because `max_tool_iterations` was reached."""
+    TOOL_LOOP = "tool_loop"
+    """The turn ended because the same tool call gave the same result again and again."""
     UNKNOWN = "unknown"
 
 
@@ -109,6 +111,8 @@ class ToolResult:
     is_error: bool = False
     full_output: str = ""
     """Path of the file that holds the rest, where `content` was capped; else empty."""
+    images: tuple[Image, ...] = ()
+    """Pictures that belong to it."""
     source: str = ""
     """Where foreign words in it come from, such as a web page; empty where there are none."""
 

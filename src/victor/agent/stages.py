@@ -193,7 +193,12 @@ class CheckpointStage(Protocol):
 
 
 class ToolStage(Protocol):
-    """Running tools."""
+    """Running tools.
+
+    Where it has them, `start_turn(sees_images=...)` is called before the first call of a turn,
+    `most_seconds(calls)` bounds the wait for a result (None: not at all), and a text in `stuck`
+    ends the turn.
+    """
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:

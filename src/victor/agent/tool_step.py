@@ -14,6 +14,7 @@ from victor.events import ApprovalRequested, CheckpointTaken, ToolCallEnded, Too
 from victor.messages import Effect, Message, ToolCall, ToolResult, tool_results
 from victor.pairing import interrupted
 from victor.protocols import (
+    Ability,
     Allow,
     Ask,
     CallReview,
@@ -37,6 +38,8 @@ class ToolStep:
         self._publish = bus.publish
         self._guard = bus.guard
         self.limits = Limits()
+        self._turn: Turn | None = None
+        """The turn that the tools were last told of."""
 
     def reviews(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
         """Return what is known of each call before it runs, in order."""
@@ -136,6 +139,8 @@ class ToolStep:
         calls = tuple(review.call for review, _ in portion)
         verdicts = tuple(verdict for _, verdict in portion)
         mode = self._mode()
+        self._start_turn(turn)
+        seconds = self._seconds(calls)
         executed = self._guard.read(
             "tool",
             "execute",
@@ -144,7 +149,9 @@ class ToolStep:
             fits=lambda value: hasattr(value, "__anext__"),
         )
         try:
-            while executed is not None and (done := await self._next(executed)) is not None:
+            while (
+                executed is not None and (done := await self._next(executed, seconds)) is not None
+            ):
                 await self._answer(turn, done, answers)
         finally:
             close = getattr(executed, "aclose", None)
@@ -194,7 +201,40 @@ class ToolStep:
         question = f"Run {review.call.name}, although {reason}?"
         return await self._decide(review.call, Ask(question, reason))
 
-    async def _next(self, executed: Any) -> Executed | None:
+    def stuck(self) -> str:
+        """Return why the turn should end, going round in circles; empty where it does not."""
+        stage = self._stages.tool
+        return self._guard.read(
+            "tool", "stuck", lambda: getattr(stage, "stuck", ""), "", fits=_text
+        )
+
+    def _start_turn(self, turn: Turn) -> None:
+        """Tell the tools, before the first of a turn runs, what the model that serves it sees."""
+        start = getattr(self._stages.tool, "start_turn", None)
+        if start is None or self._turn is turn:
+            return
+        self._turn = turn
+        provider = self._stages.provider
+        abilities = self._guard.read(
+            "provider",
+            "model_info",
+            lambda: provider.model_info(provider.current).abilities,
+            frozenset[Ability](),
+            fits=lambda value: isinstance(value, frozenset),
+        )
+        sees = Ability.IMAGES in abilities
+        self._guard.read("tool", "start_turn", lambda: start(sees_images=sees), None, fits=_none)
+
+    def _seconds(self, calls: tuple[ToolCall, ...]) -> float | None:
+        """Return how long to wait for a result; None where a call may take as long as it likes."""
+        usual = self.limits.tool_calling_timeout
+        ask = getattr(self._stages.tool, "most_seconds", None)
+        if ask is None:
+            return usual + REPORTING_SECONDS
+        most = self._guard.read("tool", "most_seconds", lambda: ask(calls), usual, fits=_seconds)
+        return None if most is None else most + REPORTING_SECONDS
+
+    async def _next(self, executed: Any, seconds: float | None) -> Executed | None:
         """Return the next result; None when there is none, or when the coordinator failed."""
         return await self._guard.optional(
             "tool",
@@ -202,7 +242,7 @@ class ToolStep:
             lambda: anext(executed, None),
             None,
             fits=lambda value: value is None or isinstance(value, Executed),
-            seconds=self.limits.tool_calling_timeout + REPORTING_SECONDS,
+            seconds=seconds,
         )
 
     async def _answer(self, turn: Turn, done: Executed, answers: dict[str, ToolResult]) -> None:
@@ -261,6 +301,18 @@ def _verdicts(value: object, count: int) -> bool:
         and len(value) == count
         and all(isinstance(verdict, Allow | Deny | Ask) for verdict in value)
     )
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _none(value: object) -> bool:
+    return value is None
+
+
+def _seconds(value: object) -> bool:
+    return value is None or isinstance(value, int | float)
 
 
 def _tuple(value: object) -> bool:

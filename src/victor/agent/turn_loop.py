@@ -142,7 +142,10 @@ class TurnLoop:
                 # The context gets the whole step, also where it was cut short halfway.
                 self._append(turn, reply.message, self._tools.message(calls, answers))
             await self._bus.flush()
+            if self._tools.stuck():
+                break
 
+        why = StopReason.TOOL_LOOP if self._tools.stuck() else StopReason.MAX_TOOL_ITERATIONS
         turn.step += 1
         reply = _without_calls(await self._ask(turn, ToolChoice.NONE))
         await self._record(turn, Record("reply", turn.id, message=reply.message))
@@ -150,7 +153,7 @@ class TurnLoop:
             turn.step += 1
             reply = _without_calls(await self._ask(turn, ToolChoice.NONE))
             await self._record(turn, Record("reply", turn.id, message=reply.message))
-        return await self._end(turn, reply, StopReason.MAX_TOOL_ITERATIONS)
+        return await self._end(turn, reply, why)
 
     async def _goes_back(self, turn: Turn, reply: Reply) -> bool:
         """Return whether the answer went back to the model, not being the output asked for.

@@ -24,6 +24,9 @@ _STOPPED: Mapping[StopReason, str] = {
     StopReason.REFUSAL: "The model refused to go on.",
     StopReason.CONTENT_FILTER: "The vendor's content filter stopped the answer.",
     StopReason.CONTEXT_EXCEEDED: "The conversation no longer fits the model's window.",
+    StopReason.TOOL_LOOP: (
+        "The turn was ended: the same tool call gave the same result again and again."
+    ),
     StopReason.MAX_TOOL_ITERATIONS: (
         "The turn reached max_tool_iterations. Say `go on`, or raise the setting."
     ),
@@ -234,6 +237,10 @@ class TerminalView:
             case happened.ToolCallStarted(call):
                 self._running[call.id] = f"{call.name} {main_argument(call)}".rstrip()
                 self._say_running()
+            case happened.ToolCallProgressed(call, line):
+                if call.id in self._running:
+                    self._running[call.id] = f"{call.name}: {one_line(line, 120)}"
+                    self._say_running()
             case happened.ToolCallEnded():
                 self._running.pop(event.call.id, None)
                 self._screen.line(*self._tool_lines(event))

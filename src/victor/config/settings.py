@@ -111,6 +111,9 @@ class Settings(BaseModel):
     tool_output_limit: int = Field(default=8_000, ge=100)
     """Tokens of one tool result that the model is shown; the rest goes to a file."""
 
+    tool_repeat_limit: int = Field(default=6, ge=0)
+    """A turn ends when the same tool call has given the same result so often; 0: never."""
+
     tool_selection_strategy: str = "hybrid"
     """How the tools to offer are chosen where there are more than `max_tools`: `all` (the first
     ones), `keyword`, `semantic` (with the extra `embeddings`), `hybrid` or a registered one."""
@@ -228,6 +231,10 @@ class Settings(BaseModel):
 
     session_store: str | None = None
     """Path of the database of sessions. None takes the one in the user's data folder."""
+
+    ollama_num_ctx: int | None = Field(default=None, ge=1_000)
+    """Tokens of context that Ollama is asked for. None takes what the conversation needs, from
+    8,192 in doublings."""
 
     small_model: Literal["auto", "on", "off"] = "auto"
     """Whether the model is held to valid tool calls by a grammar. `auto` does so for the embedded

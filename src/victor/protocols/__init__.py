@@ -64,7 +64,16 @@ from victor.protocols.storage import (
     SessionInfo,
     SessionMatch,
 )
-from victor.protocols.tool import Executed, ITool, IToolAccess, ToolEnvironment, ToolOutput
+from victor.protocols.tool import (
+    Executed,
+    IPureTool,
+    ITool,
+    IToolAccess,
+    IToolEffect,
+    IToolTime,
+    ToolEnvironment,
+    ToolOutput,
+)
 from victor.protocols.workflow import RunTool, RunTurn
 
 __all__ = [
@@ -99,6 +108,7 @@ __all__ = [
     "IObserver",
     "IPromptContributor",
     "IProvider",
+    "IPureTool",
     "IRememberingApprover",
     "IRetries",
     "IRuleStore",
@@ -106,7 +116,9 @@ __all__ = [
     "ISessionStore",
     "ITool",
     "IToolAccess",
+    "IToolEffect",
     "IToolSelectionStrategy",
+    "IToolTime",
     "IWorkspaceWatch",
     "Intent",
     "Kept",

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from victor.messages import Image, JsonObject, ToolCall, ToolResult, ToolSpec
+from victor.messages import Effect, Image, JsonObject, ToolCall, ToolResult, ToolSpec
+from victor.protocols.observer import Emit
 from victor.protocols.safety import Access
 
 
@@ -37,9 +38,15 @@ class ToolEnvironment:
     timeout: float = 120.0
     """Seconds after which the call is ended; who can give a part of the result ends before."""
     output_limit: int = 40_000
-    """Characters that the model is shown of the result; a tool that can page keeps below."""
+    """About as many characters the model is shown of the result."""
+    output_tokens: int = 10_000
+    """So many tokens, to be exact; a tool that can page keeps below."""
     progress: Callable[[str], None] = field(default=lambda _: None)
     """Tells a person what is going on, one line at a time; from the thread of the event loop."""
+    call_id: str = ""
+    """The call that runs."""
+    emit: Emit = field(default=lambda _: None)
+    """Publishes what the tool has to tell as an event, from the thread of the event loop."""
     sees_images: bool = False
     """Whether the model in use is known to see pictures."""
     hidden: tuple[re.Pattern[str], ...] = ()
@@ -85,4 +92,33 @@ class IToolAccess(Protocol):
 
     def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
         """Return what running it with `arguments` reads, changes or starts."""
+        ...
+
+
+@runtime_checkable
+class IToolEffect(Protocol):
+    """A tool some of whose calls do less than its spec declares."""
+
+    def effect(self, arguments: JsonObject) -> Effect:
+        """Return what a call with these arguments, which are not checked yet, may do."""
+        ...
+
+
+@runtime_checkable
+class IToolTime(Protocol):
+    """A tool whose calls may take another time than the setting allows."""
+
+    def most_seconds(self, arguments: JsonObject, environment: ToolEnvironment) -> float | None:
+        """Return how long such a call may take; None where somebody else decides, as a person."""
+        ...
+
+
+@runtime_checkable
+class IPureTool(Protocol):
+    """A tool that gives the same as long as what it depends on stays the same."""
+
+    async def depends_on(
+        self, arguments: JsonObject, environment: ToolEnvironment
+    ) -> tuple[object, ...] | None:
+        """Return the state of what the result depends on; None where it cannot be told."""
         ...

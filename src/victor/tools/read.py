@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,6 +13,7 @@ from typing import BinaryIO, ClassVar
 from victor.errors import ToolError, WorkspaceError
 from victor.messages import Effect, Image, JsonObject, ToolSpec
 from victor.protocols import ToolEnvironment, ToolOutput
+from victor.tokens import of_text
 from victor.tools import document, notebook, pdf
 from victor.tools.document import document_of, encoding_of, is_binary, opened_regular
 from victor.tools.files import ReadingTool
@@ -23,8 +25,11 @@ READ_LINES = 2_000
 LINE_CHARACTERS = 2_000
 PICTURE_BYTES = 3_500_000
 """More than this, sent as text, is refused by vendors."""
+_NUMBER_TOKENS = 6
+"""What the number of a line takes, and what stands around it."""
 _BEGINNING = 8_192
 _SKIPPED_AT_ONCE = 65_536
+_SETTLED_SECONDS = 2.0
 
 _PICTURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -40,7 +45,8 @@ class _Page:
 
     offset: int
     limit: int
-    characters: int
+    tokens: int
+    """How many it may have; the first line is shown whatever it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class Read(ReadingTool):
         if limit < 1:
             raise ToolError("limit must be at least 1.")
         page = _Page(
-            max(1, arguments.get("offset") or 1), limit, environment.output_limit * 9 // 10
+            max(1, arguments.get("offset") or 1), limit, environment.output_tokens * 9 // 10
         )
         return await in_thread_until(Stop(), self._shown, arguments, page, environment)
 
@@ -92,6 +98,8 @@ class Read(ReadingTool):
             status = self.workspace.file(path if isinstance(path, str) else "").stat()
         except (WorkspaceError, OSError):
             return None
+        if max(status.st_mtime, status.st_ctime) > time.time() - _SETTLED_SECONDS:
+            return None  # A clock that is coarse could hide the next change.
         return (
             status.st_dev,
             status.st_ino,
@@ -183,8 +191,8 @@ def _numbered(name: str, lines: Iterator[str], page: _Page, stop: Stop, more: st
         before += 1
     ending = f"[End of {name}."
     for number, line in enumerate(lines, page.offset):
-        used += len(line) + 8
-        if len(shown) == page.limit or (shown and used > page.characters):
+        used += of_text(line) + _NUMBER_TOKENS
+        if len(shown) == page.limit or (shown and used > page.tokens):
             ending = f"[There are more lines: go on with offset={number}."
             break
         shown.append(f"{number}\t{line}")

@@ -34,7 +34,7 @@ async def test_read_keeps_below_what_the_model_is_shown(
     root: Path, tools: dict[str, ITool], environment: ToolEnvironment
 ) -> None:
     (root / "a.txt").write_text("x" * 99 + "\n" + "y" * 99 + "\n" + "z" * 99 + "\n")
-    narrow = replace(environment, output_limit=250)
+    narrow = replace(environment, output_tokens=70)
     page = (await tools["read"].run({"path": "a.txt"}, narrow)).content
     assert "go on with offset=3" in page
     assert len(page) <= 350
@@ -44,7 +44,7 @@ async def test_read_shows_at_least_one_line_of_the_page(
     root: Path, tools: dict[str, ITool], environment: ToolEnvironment
 ) -> None:
     (root / "a.txt").write_text("x" * 500 + "\nnext\n")
-    page = await tools["read"].run({"path": "a.txt"}, replace(environment, output_limit=100))
+    page = await tools["read"].run({"path": "a.txt"}, replace(environment, output_tokens=20))
     assert page.content.startswith("1\txxx")
 
 

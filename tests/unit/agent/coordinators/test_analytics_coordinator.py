@@ -24,6 +24,7 @@ from victor.events import (
     ThinkingDelta,
     ToolCallDelta,
     ToolCallEnded,
+    ToolCallProgressed,
     ToolCallReviewed,
     ToolCallStarted,
     TurnEnded,
@@ -135,7 +136,8 @@ async def test_no_word_of_the_user_the_model_or_a_tool_becomes_part_of_an_event(
 
 
 def test_every_event_but_the_deltas_is_part_of_analytics() -> None:
-    assert set(get_args(Event)) - set(USAGE) == {TextDelta, ThinkingDelta, ToolCallDelta}
+    pieces = {TextDelta, ThinkingDelta, ToolCallDelta, ToolCallProgressed}
+    assert set(get_args(Event)) - set(USAGE) == pieces
 
 
 async def test_nothing_is_exported_before_the_interval_is_over() -> None:

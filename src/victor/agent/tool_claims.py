@@ -1,0 +1,87 @@
+"""What tools say of calls before they run. They may be anybody's, so they may fail to say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from victor.messages import Effect, ToolCall
+from victor.protocols import (
+    Access,
+    CallReview,
+    ITool,
+    IToolAccess,
+    IToolEffect,
+    IToolTime,
+    ToolEnvironment,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolClaims:
+    """Asks tools about calls whose arguments are not checked yet."""
+
+    tools: dict[str, ITool] = field(default_factory=dict)
+    """By name."""
+
+    def review(self, call: ToolCall, environment: ToolEnvironment) -> CallReview:
+        """Return what safety needs to know of the call."""
+        if call.name not in self.tools:
+            return CallReview(call, Effect.EFFECTFUL, known=False)
+        effect = self.effect(call)
+        paths = self._paths(call, environment)
+        undoable = effect is Effect.READ_ONLY or bool(paths)
+        access = self._access(call, paths, environment)
+        return CallReview(call, effect, undoable=undoable, access=access)
+
+    def changes(self, call: ToolCall, environment: ToolEnvironment) -> tuple[Path, ...]:
+        """Return the paths that the call may change."""
+        if call.name not in self.tools or self.effect(call) is Effect.READ_ONLY:
+            return ()
+        return self._paths(call, environment) or ()
+
+    def effect(self, call: ToolCall) -> Effect:
+        """Return what the call may do: what its tool says of it, or else all that the tool may."""
+        tool = self.tools[call.name]
+        if not isinstance(tool, IToolEffect):
+            return tool.spec.effect
+        try:
+            return Effect(tool.effect(call.arguments))
+        except Exception:  # noqa: BLE001  # a tool of anybody's; its arguments are not checked yet
+            return tool.spec.effect
+
+    def most_seconds(self, call: ToolCall, environment: ToolEnvironment) -> float | None:
+        """Return how long the call may take: what its tool says, or else the setting.
+
+        None: as long as it likes.
+        """
+        tool = self.tools.get(call.name)
+        if tool is None or not isinstance(tool, IToolTime):
+            return environment.timeout
+        try:
+            return tool.most_seconds(call.arguments, environment)
+        except Exception:  # noqa: BLE001  # as above
+            return environment.timeout
+
+    def _paths(self, call: ToolCall, environment: ToolEnvironment) -> tuple[Path, ...] | None:
+        """Return what the call may change; None where the tool could not tell."""
+        try:
+            return tuple(self.tools[call.name].paths(call.arguments, environment))
+        except Exception:  # noqa: BLE001  # as above
+            return None
+
+    def _access(
+        self, call: ToolCall, paths: tuple[Path, ...] | None, environment: ToolEnvironment
+    ) -> Access:
+        tool = self.tools[call.name]
+        try:
+            if isinstance(tool, IToolAccess):
+                return tool.access(call.arguments, environment)
+        except Exception:  # noqa: BLE001  # as above
+            return Access(known=False)
+        if paths is None:
+            return Access(known=False)
+        root = environment.workspace
+        names = (path.relative_to(root) if path.is_relative_to(root) else path for path in paths)
+        texts = (text for text in call.arguments.values() if isinstance(text, str))
+        return Access(tuple(name.as_posix() for name in names) or tuple(texts))
