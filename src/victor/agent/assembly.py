@@ -198,6 +198,7 @@ def _connect(config: Mapping[str, Any], endpoint: str) -> Endpoint:
         patience=Patience.of(config),
         streaming=config["streaming"],
         small_model=config["small_model"],
+        num_ctx=config["ollama_num_ctx"],
     )
     model = model or getattr(provider, "model", "")
     if not model:

@@ -245,6 +245,7 @@ def _choose(
         base_url=choice.base_url,
         patience=Patience.of(config),
         streaming=config["streaming"],
+        num_ctx=config["ollama_num_ctx"],
     )
     return Served(provider, choice.model, choice.reason)
 

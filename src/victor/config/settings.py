@@ -236,6 +236,10 @@ class Settings(BaseModel):
     """Tokens of context that Ollama is asked for. None takes what the conversation needs, from
     8,192 in doublings."""
 
+    ollama_num_ctx: int | None = Field(default=None, ge=1_000)
+    """Tokens of context that Ollama is asked for. None takes what the conversation needs, from
+    8,192 in doublings."""
+
     small_model: Literal["auto", "on", "off"] = "auto"
     """Whether the model is held to valid tool calls by a grammar. `auto` does so for the embedded
     model; `on` is for other small models behind an OpenAI-compatible server."""
