@@ -144,6 +144,7 @@ async def test_a_custom_strategy_keeps_the_last_ten_messages(names_of_block: Nam
         provider = ScriptedProvider("word " * 200, repeat=True)
         made = orchestrator(
             provider=provider,
+            tools=(),
             context_compaction_strategy="custom",
             context_window=6_000,
             context_compaction_threshold=0.5,

@@ -239,12 +239,12 @@ async def test_a_failing_driver_fails_its_own_run_and_leaves_the_chat_unharmed(
 
 async def test_a_broken_part_that_was_left_alone_is_tried_again(new: New) -> None:
     provider = ScriptedProvider("x", repeat=True)
-    orchestrator = sabotaged(new, "prompt", "raises in call", provider)
+    orchestrator = sabotaged(new, "tool_selection", "raises in call", provider)
     now = [0.0]
     orchestrator._bus.guard._clock = lambda: now[0]
     for _ in range(5):
         await orchestrator.chat("hi")
-    assert orchestrator.health()["prompt"].drops == 2
+    assert orchestrator.health()["tool_selection"].drops == 2
     now[0] += 31
     await orchestrator.chat("hi")
-    assert orchestrator.health()["prompt"].calls == 4
+    assert orchestrator.health()["tool_selection"].calls == 4

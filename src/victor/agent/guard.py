@@ -286,8 +286,8 @@ class Guard:
             return
         was_open = part.state is State.OPEN
         part.enter(State.OK)
-        part.recent.clear()
         if was_open:
+            part.recent.clear()
             self._publish(CoordinatorRecovered(name))
 
     def lets(self, name: str) -> bool:

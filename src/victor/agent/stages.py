@@ -106,6 +106,17 @@ class PromptStage(Protocol):
         """Return the prompt, its parts joined in order of priority."""
         ...
 
+    async def note(self, context: PromptContext, paths: tuple[str, ...] = ()) -> str:
+        """Return what the model should be told behind the conversation; mostly nothing.
+
+        `paths` are files that a tool has just read or changed; none where a turn begins.
+        """
+        ...
+
+    def renew(self) -> None:
+        """Let contributors read anew what they keep for the session: after a compaction."""
+        ...
+
 
 class ContextStage(Protocol):
     """The messages the model sees."""

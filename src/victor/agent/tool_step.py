@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,6 +23,7 @@ from victor.protocols import (
     Deny,
     Executed,
     Mode,
+    PromptContext,
     Record,
     Verdict,
 )
@@ -247,11 +249,35 @@ class ToolStep:
 
     async def _answer(self, turn: Turn, done: Executed, answers: dict[str, ToolResult]) -> None:
         """Put a result on record, and only then show it as done."""
+        done = await self._noted(turn, done)
         record = Record(turn.result_kind, turn.id, result=done.result)
         store = self._stages.session.record
         await self._guard.critical("session", "record", lambda: store(turn.session_id, record))
         answers[done.call.id] = done.result
         self._publish(ToolCallEnded(done.call, done.result, done.seconds, done.display))
+
+    async def note(self, turn: Turn, paths: tuple[str, ...] = ()) -> str:
+        """Return what the model should be told behind the conversation; mostly nothing.
+
+        `paths` are files that a tool has just read or changed; none where a turn begins.
+        """
+        context = PromptContext(turn.facts)
+        note = self._stages.prompt.note
+        return await self._guard.optional(
+            "prompt", "note", lambda: note(context, paths), "", fits=_text
+        )
+
+    async def _noted(self, turn: Turn, done: Executed) -> Executed:
+        """Return the result with what the model should be told of the files at work."""
+        review = next((one for one in turn.reviews if one.call.id == done.call.id), None)
+        if review is None or done.result.is_error or not review.access.paths:
+            return done
+        note = await self.note(turn, review.access.paths)
+        if not note:
+            return done
+        return replace(
+            done, result=replace(done.result, content=f"{done.result.content}\n\n{note}")
+        )
 
 
 _Portion: TypeAlias = tuple[tuple[CallReview, Verdict], ...]

@@ -10,6 +10,7 @@ from typing import Any
 from victor.agent.structured_output import OutputCheck
 from victor.budget import NOTHING, Amounts, Budget
 from victor.messages import Message, Usage
+from victor.protocols import CallReview
 
 
 @dataclass(slots=True)
@@ -40,6 +41,8 @@ class Turn:
     """What it may spend; None where nothing limits it."""
     step: int = 0
     """Counted from 1."""
+    reviews: tuple[CallReview, ...] = ()
+    """What is known of the step's tool calls."""
     result_kind: str = "result"
     """The kind of record that its tool results are kept as."""
     started: float = field(default_factory=time.monotonic)

@@ -119,7 +119,7 @@ class TurnLoop:
                 raise over from None
 
     async def _steps(self, turn: Turn) -> Response:
-        said = self._message(turn.text)
+        said = await self._message(turn)
         await self._record(turn, Record("user", turn.id, message=said))
         self._append(turn, said)
         self._publish(TurnStarted(turn.session_id, turn.id, turn.text))
@@ -127,7 +127,7 @@ class TurnLoop:
         for turn.step in range(1, self._most_steps() + 1):
             reply = await self._ask(turn, ToolChoice.AUTO)
             calls = reply.message.tool_calls
-            reviews = self._tools.reviews(calls) if calls else ()
+            reviews = turn.reviews = self._tools.reviews(calls) if calls else ()
             await self._record_reply(turn, reply, reviews)
             if not calls and await self._goes_back(turn, reply):
                 continue
@@ -174,15 +174,20 @@ class TurnLoop:
         self._append(turn, objection)
         return True
 
-    def _message(self, text: str) -> Message:
-        """Return the user's message; behind their words, the mode if it is another by now."""
+    async def _message(self, turn: Turn) -> Message:
+        """Return the user's message; behind their words, what has changed since it was told."""
+        notes = (self._mode_told(), await self._tools.note(turn))
+        behind = tuple(Text(f"\n\n{note}") for note in notes if note)
+        return Message(Role.USER, (Text(turn.text), *behind)) if behind else user(turn.text)
+
+    def _mode_told(self) -> str:
+        """Return what the model is told of the mode; nothing where it knows."""
         mode = self._stages.mode
         current = self._guard.read("mode", "current", lambda: mode.current, Mode.PLAN, fits=_mode)
         if current is self._told_mode:
-            return user(text)
+            return ""
         self._told_mode = current
-        told = self._guard.read("mode", "instructions", mode.instructions, "", fits=_text)
-        return Message(Role.USER, (Text(text), Text(f"\n\n{told}"))) if told else user(text)
+        return self._guard.read("mode", "instructions", mode.instructions, "", fits=_text)
 
     def _most_steps(self) -> int:
         """Return how many steps may use tools: the setting, stretched by the mode."""
@@ -231,6 +236,8 @@ class TurnLoop:
         if context is not before:
             kept = self._in_force().messages
             if kept != before.messages:
+                renew = self._stages.prompt.renew
+                self._guard.read("prompt", "renew", renew, None, fits=_none)
                 await self._record(turn, Record("compacted", turn.id, context=kept))
         return context
 
@@ -305,6 +312,10 @@ def _interrupted(text: str) -> Message:
 
 def _mode(value: object) -> bool:
     return isinstance(value, Mode)
+
+
+def _none(value: object) -> bool:
+    return value is None
 
 
 def _text(value: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from victor.protocols import PromptContext
@@ -11,61 +11,90 @@ from victor.protocols.prompt import BasePromptContributor
 
 FILE = "AGENTS.md"
 LARGEST = 32 * 1024
-"""Bytes of the file that are used."""
+"""Bytes of the root's file that are used."""
 
-_STAMP = tuple[int, int]
+LARGEST_BELOW = 8 * 1024
+"""Bytes that are used of one in a folder below the root."""
 
 
 class ProjectInstructions(BasePromptContributor):
-    """The workspace's AGENTS.md, labelled as the project's. Read again only when it changes."""
+    """The workspace's AGENTS.md files, labelled as the project's.
+
+    That of the root is part of the prompt, as it is when the session starts. Those of folders
+    below are told when a tool first works on a file there, from the root down.
+    """
 
     name = "project_instructions"
 
     def __init__(self, workspace: Path) -> None:
-        """Use the file in the root of `workspace`; where it leads out of there, it is not read."""
+        """Use the files in `workspace`; where one leads out of there, it is not read."""
         self._root = workspace
-        self._path = workspace / FILE
-        self._stamp: _STAMP | None = None
-        self._text = ""
+        self._text: str | None = None
+        self._told: set[str] = set()
+        """Folders whose file was told, or that have none."""
 
     def priority(self) -> int:
         """Return a place behind the environment."""
         return 300
 
+    def renew(self) -> None:
+        """Read the root's file again, and tell those below again."""
+        self._text = None
+        self._told.clear()
+
     async def get_contribution(self, context: PromptContext) -> str:
-        """Return the file's text under its label; nothing where there is none.
+        """Return the root's text under its label; nothing where there is none.
 
         Raises `OSError` where there is one that cannot be read.
         """
-        try:
-            found = self._path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            self._stamp, self._text = None, ""
-            return ""
-        stamp = (found.st_mtime_ns, found.st_size)
-        if stamp != self._stamp:
-            self._text = self._read()
-            self._stamp = stamp
+        if self._text is None:
+            self._text = self._of_root()
         return self._text
 
-    def _read(self) -> str:
-        # A link in somebody's repository must not carry another file of the user's to the vendor.
-        if not self._path.resolve().is_relative_to(self._root.resolve()):
+    async def get_note(self, context: PromptContext, paths: tuple[str, ...]) -> str:
+        """Return the files of the folders of `paths` that were not told yet.
+
+        Raises `OSError` where there is one that cannot be read.
+        """
+        notes = []
+        for path in paths:
+            if path.startswith("/"):
+                continue  # outside of the workspace
+            for folder in reversed(PurePosixPath(path).parents[:-1]):
+                name = str(folder)
+                if name in self._told:
+                    continue
+                self._told.add(name)
+                text = self._read(self._root / name / FILE, LARGEST_BELOW)
+                if text:
+                    label = f"{name}/{FILE}"
+                    notes.append(
+                        f'<project_instructions file="{label}">\n{text}\n</project_instructions>'
+                    )
+        if not notes:
             return ""
-        if not self._path.is_file():
-            return ""
-        with self._path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-        text = data[:LARGEST].decode("utf-8", "replace").strip()
+        return "\n\n".join(["The project's instructions for the files at work:", *notes])
+
+    def _of_root(self) -> str:
+        text = self._read(self._root / FILE, LARGEST)
         if not text:
             return ""
-        if len(data) > LARGEST:
-            text += f"\n\n[{FILE} is longer than {LARGEST // 1024} KB; read the file for the rest.]"
         return (
             f"The project's instructions, from {FILE} in the workspace. They say how this project"
             " is worked on; where the user says otherwise, the user's word holds.\n\n"
             f"<project_instructions>\n{text}\n</project_instructions>"
         )
+
+    def _read(self, path: Path, largest: int) -> str:
+        # A link in somebody's repository must not carry another file of the user's to the vendor.
+        if not path.is_file() or not path.resolve().is_relative_to(self._root.resolve()):
+            return ""
+        with path.open("rb") as file:
+            data = file.read(largest + 1)
+        text = data[:largest].decode("utf-8", "replace").strip()
+        if len(data) > largest:
+            text += f"\n\n[{FILE} is longer than {largest // 1024} KB; read the file for the rest.]"
+        return text
 
 
 class UserInstructions(BasePromptContributor):

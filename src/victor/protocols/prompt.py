@@ -49,6 +49,23 @@ class IPromptContributor(Protocol):
         ...
 
 
+@runtime_checkable
+class INoteContributor(Protocol):
+    """A contributor that also has something to say of what changes during a session.
+
+    The prompt in front stays the same bytes, so that a vendor's cache holds; a note goes behind,
+    at the end of a user's message or of a tool's result.
+    """
+
+    async def get_note(self, context: PromptContext, paths: tuple[str, ...]) -> str:
+        """Return what the model should be told now and was not told yet; mostly nothing.
+
+        `paths` are files that a tool has just read or changed, relative to the workspace with `/`;
+        none where a turn begins.
+        """
+        ...
+
+
 class BasePromptContributor(ABC):
     """Base of prompt contributors: `get_contribution` is all that one must write."""
 
@@ -70,6 +87,9 @@ class BasePromptContributor(ABC):
 
     def configure(self, config: Mapping[str, Any]) -> None:  # noqa: B027  # most have no settings
         """Adopt the settings that concern it. Raises `ConfigError` and then keeps the old ones."""
+
+    def renew(self) -> None:  # noqa: B027  # most keep nothing
+        """Read anew what is kept for a session, and tell notes again: after a compaction."""
 
 
 @dataclass(frozen=True, slots=True)

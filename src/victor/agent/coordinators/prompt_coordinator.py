@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any, TypeAlias
@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from victor import tokens
 from victor.agent.bounded import bounded, really_cancelled
 from victor.errors import ConfigError, CoordinatorError
-from victor.protocols import IPromptContributor, PromptContext
+from victor.protocols import INoteContributor, IPromptContributor, PromptContext
 from victor.protocols.prompt import BasePromptContributor, PromptPart
 
 __all__ = ["BasePromptContributor", "PartFailure", "PromptCoordinator", "PromptPart"]
@@ -46,6 +46,8 @@ class _Entry:
     name: str
     priority: int
     mandatory: bool
+    note: INoteContributor | None = None
+    """The contributor again, where it writes notes."""
     failures: int = 0
     """In a row."""
     rests_until: float = 0.0
@@ -110,6 +112,7 @@ class PromptCoordinator:
             str(getattr(contributor, "name", "") or type(contributor).__name__),
             priority,
             bool(getattr(contributor, "mandatory", False)),
+            contributor if isinstance(contributor, INoteContributor) else None,
         )
         if self._config is not None:
             _configure(contributor, self._config)
@@ -146,13 +149,34 @@ class PromptCoordinator:
             self._context = context
         facts = self._context
         entries = self._entries  # adding one meanwhile makes another list
-        texts = [await self._part(entry, facts) for entry in entries]
+        texts = [
+            await self._part(entry, entry.contributor.get_contribution, facts) for entry in entries
+        ]
         if texts != self._texts or not texts:
             parts = zip(entries, map(str.strip, texts), strict=True)
             self._built = tuple((entry, text) for entry, text in parts if text)
             self._prompt = _JOINT.join(text for _, text in self._built)
             self._texts = texts
         return self._prompt
+
+    async def note(self, context: PromptContext, paths: tuple[str, ...] = ()) -> str:
+        """Return what the model should be told behind the conversation; mostly nothing.
+
+        `paths` are files that a tool has just read or changed; none where a turn begins.
+        """
+        notes = [
+            await self._part(entry, entry.note.get_note, context, paths)
+            for entry in self._entries
+            if entry.note is not None
+        ]
+        return _JOINT.join(note for note in map(str.strip, notes) if note)
+
+    def renew(self) -> None:
+        """Let every contributor read anew what it keeps for the session: after a compaction."""
+        for entry in self._entries:
+            renew = getattr(entry.contributor, "renew", None)
+            if renew is not None:
+                renew()
 
     def explain(self) -> tuple[PromptPart, ...]:
         """Return the parts of the last prompt, in order, with who wrote them and their tokens."""
@@ -161,13 +185,12 @@ class PromptCoordinator:
             for entry, text in self._built
         )
 
-    async def _part(self, entry: _Entry, context: PromptContext) -> str:
-        """Return the contributor's text as it is; empty where it failed."""
+    async def _part(self, entry: _Entry, ask: Callable[..., Awaitable[str]], *told: Any) -> str:
+        """Return what the contributor says as it is; empty where it failed."""
         if entry.rests_until and self._clock() < entry.rests_until:
             return ""
         try:
-            work = entry.contributor.get_contribution(context)
-            text: Any = await bounded(work, self._time_limit)
+            text: Any = await bounded(ask(*told), self._time_limit)
         except asyncio.CancelledError as failure:
             if really_cancelled():
                 raise

@@ -242,3 +242,46 @@ async def test_a_name_is_given_by_the_class_unless_there_is_a_better_one() -> No
     await prompt.build_system_prompt(PromptContext(requires_compliance=True))
 
     assert prompt.explain()[0].contributor == "CompliancePromptContributor"
+
+
+class Notes(Says):
+    def __init__(self, *notes: str | Exception) -> None:
+        super().__init__("part")
+        self.notes = list(notes)
+        self.renewed = 0
+
+    async def get_note(self, context: PromptContext, paths: tuple[str, ...]) -> str:
+        note = self.notes.pop(0)
+        if isinstance(note, Exception):
+            raise note
+        return f"{note} {' '.join(paths)}"
+
+    def renew(self) -> None:
+        self.renewed += 1
+
+
+async def test_notes_come_from_those_that_write_some_and_leave_the_prompt_as_it_is() -> None:
+    prompt = PromptCoordinator([Says("core", 100), Notes("one", ""), Notes("two", " ")])
+    before = await prompt.build_system_prompt(PromptContext())
+
+    assert await prompt.note(PromptContext(), ("a.py",)) == "one a.py\n\ntwo a.py"
+    assert await prompt.note(PromptContext()) == ""
+    assert await prompt.build_system_prompt(PromptContext()) is before
+
+
+async def test_a_note_that_fails_is_left_out_and_reported() -> None:
+    heard = []
+    prompt = PromptCoordinator(
+        [Notes(OSError("gone")), Notes("fine")], on_failure=lambda *told: heard.append(told)
+    )
+
+    assert await prompt.note(PromptContext()) == "fine"
+    assert heard == [("says part", "OSError: gone")]
+
+
+def test_everybody_reads_anew_what_is_kept_for_the_session() -> None:
+    part = Notes()
+
+    PromptCoordinator([Says("core"), part]).renew()
+
+    assert part.renewed == 1
