@@ -149,12 +149,20 @@ def _is_provider(name: str) -> bool:
 
 
 async def _context(desk: Desk, argument: str) -> None:
+    from victor.messages import Request
+    from victor.protocols import ITokenCounting
+
     orchestrator = desk.orchestrator
     current = orchestrator.current
     window = current.provider.model_info(current.model).context_window
     tokens = orchestrator.context_coordinator.token_count()
-    messages = len(orchestrator.context_coordinator.get_context().messages)
-    desk.say(f"{messages} messages, about {tokens:,} of {window:,} tokens ({tokens / window:.0%}).")
+    messages = orchestrator.context_coordinator.get_context().messages
+    desk.say(
+        f"{len(messages)} messages, about {tokens:,} of {window:,} tokens ({tokens / window:.0%})."
+    )
+    if messages and isinstance(current.provider, ITokenCounting):
+        counted = await current.provider.count_tokens(Request(current.model, messages))
+        desk.say(f"{current.provider.name} itself counts {counted:,} tokens in these messages.")
     snapshot = getattr(orchestrator.metrics_coordinator, "snapshot", None)
     if snapshot is None:
         return

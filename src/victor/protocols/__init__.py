@@ -29,6 +29,7 @@ from victor.protocols.provider import (
     Endpoint,
     IProvider,
     IRetries,
+    ITokenCounting,
     LongPromptPrices,
     ModelInfo,
 )
@@ -114,6 +115,7 @@ __all__ = [
     "IRuleStore",
     "ISandbox",
     "ISessionStore",
+    "ITokenCounting",
     "ITool",
     "IToolAccess",
     "IToolEffect",

@@ -118,6 +118,15 @@ class IProvider(Protocol):
         ...
 
 
+@runtime_checkable
+class ITokenCounting(Protocol):
+    """A provider whose vendor counts tokens: an optional addition to `IProvider`."""
+
+    async def count_tokens(self, request: Request) -> int:
+        """Return the vendor's own count of what the request sends. Raises `ProviderError`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a model call goes."""

@@ -27,7 +27,8 @@ from victor.cli.start import Options, Served, Start
 from victor.cli.turn_runner import TurnRunner
 from victor.cli.turn_view import TerminalView
 from victor.errors import ConfigError, InvalidRequest, ModelMissing, RateLimitError
-from victor.protocols import IProvider
+from victor.messages import Request
+from victor.protocols import IProvider, ITokenCounting
 from victor.testing import ScriptedProvider, call
 
 
@@ -107,6 +108,22 @@ def test_a_conversation_goes_on_until_the_input_ends(table: Callable[..., Table]
     assert one.talk("Hello", "  ", "Again") is ExitCode.DONE
     assert one.shown.index("First.") < one.shown.index("Second.")
     assert one.fingers.prompts[0] == "build> "
+
+
+def test_a_vendor_that_counts_tokens_is_asked_how_many_there_are(
+    table: Callable[..., Table],
+) -> None:
+    class Counting(ScriptedProvider):
+        async def count_tokens(self, request: Request) -> int:
+            return 1000 * len(request.messages)
+
+    provider = Counting("First.")
+    assert isinstance(provider, ITokenCounting)
+    one = table()
+    one.start = Start(Options(), choose=lambda *_: Served(provider, "model", "", ""))
+    assert one.talk("/context", "Hello", "/context") is ExitCode.DONE
+    assert one.shown.count("itself counts") == 1
+    assert "scripted itself counts 2,000 tokens" in one.shown
 
 
 def test_a_failed_turn_is_told_and_the_next_one_runs(table: Callable[..., Table]) -> None:
