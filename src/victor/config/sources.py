@@ -169,8 +169,8 @@ class ProjectConfigProvider(_Readable):
         data = self._trust.trusted(self._folder)
         if data is None:
             self.warning = (
-                f"{path} is ignored: you have not trusted what it says."
-                " Read it, then run `victor config trust`."
+                f"{path} is ignored: you have not trusted what it says, or what it says now."
+                " `victor config trust` shows it, or what changed in it, and asks."
             )
             return {}
         return files.parse_toml(data, path)

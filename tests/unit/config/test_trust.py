@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
 import pytest
 
-from victor.config.trust import PROJECT_FILE, Trust
+from victor.config.trust import MOST_FILES, PROJECT_FILE, Trust, contents
 from victor.errors import ConfigError
 
 
@@ -67,10 +68,69 @@ def test_a_link_to_a_trusted_folder_is_that_folder(
 def test_what_a_person_was_shown_is_trusted_and_not_what_came_after(
     trust: Trust, project: Path
 ) -> None:
-    trust.trust(project, b"something else")
+    trust.trust(project, {".victor/config.toml": b"something else"})
     assert trust.trusted(project) is None
     (project / PROJECT_FILE).write_bytes(b"something else")
     assert trust.trusted(project) == b"something else"
+
+
+def test_everything_in_the_folder_counts(trust: Trust, project: Path) -> None:
+    further = project / ".victor/templates/tone.j2"
+    further.parent.mkdir()
+    further.write_text("Be brief.")
+    trust.trust(project)
+    assert trust.trusted(project) is not None
+    further.write_text("Be rude.")
+    assert trust.trusted(project) is None
+    further.write_text("Be brief.")
+    (project / ".victor/new").write_text("")
+    assert trust.trusted(project) is None
+    (project / ".victor/new").unlink()
+    further.rename(further.with_name("other.j2"))
+    assert trust.trusted(project) is None
+
+
+def test_what_changed_since_is_told(trust: Trust, project: Path) -> None:
+    assert trust.changes(project, contents(project)) == ""
+    trust.trust(project)
+    (project / PROJECT_FILE).write_text('mode = "build"\n')
+    (project / ".victor/new").write_text("more\n")
+    assert trust.changes(project, contents(project)).splitlines() == [
+        "--- trusted/.victor/config.toml",
+        "+++ now/.victor/config.toml",
+        "@@ -1 +1 @@",
+        '-mode = "plan"',
+        '+mode = "build"',
+        "--- /dev/null",
+        "+++ now/.victor/new",
+        "@@ -0,0 +1 @@",
+        "+more",
+    ]
+
+
+@pytest.mark.parametrize("linked", [".victor", ".victor/config.toml"])
+def test_links_are_never_followed(trust: Trust, project: Path, tmp_path: Path, linked: str) -> None:
+    real = tmp_path / "real"
+    (project / linked).rename(real)
+    (project / linked).symlink_to(real)
+    assert contents(project) == {}
+    assert trust.trusted(project) is None
+    with pytest.raises(ConfigError, match="has no files, or is a link"):
+        trust.trust(project)
+
+
+def test_trust_of_an_older_form_is_asked_for_again(trust: Trust, project: Path) -> None:
+    trust.path.parent.mkdir()
+    trust.path.write_text(json.dumps({str(project.resolve()): "0" * 64}))
+    assert trust.trusted(project) is None
+    assert trust.changes(project, contents(project)) == ""
+
+
+def test_a_folder_that_is_too_large_is_not_trusted(project: Path) -> None:
+    for number in range(MOST_FILES):
+        (project / f".victor/{number}").write_text("")
+    with pytest.raises(ConfigError, match="too large"):
+        contents(project)
 
 
 def test_trust_can_be_taken_back(trust: Trust, project: Path) -> None:
