@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from victor.agent.coordinators.chat_coordinator import ChatCoordinator
 from victor.events import ReplyFinished, TextDelta, ThinkingDelta, ToolCallDelta
 from victor.messages import (
+    Message,
     Request,
+    Role,
     StopReason,
+    Thinking,
     ToolCall,
     ToolResult,
     Usage,
@@ -21,6 +25,7 @@ from victor.messages import (
 )
 from victor.providers.openai import OpenAIProvider
 from victor.providers.presets import PRESETS
+from victor.providers.reasoning_details import details_of
 from victor.testing.loopback import LoopbackReply, OpenAILoopback
 
 pytestmark = pytest.mark.anyio
@@ -173,3 +178,69 @@ async def test_missing_and_repeated_ids_are_made_unique(raw_id: str | None) -> N
     assert first.id
     assert second.id
     assert first.id != second.id
+
+
+async def through_a_tool_step(
+    name: str, first: bytes, then: str = "the-model"
+) -> tuple[Any, list[Any]]:
+    """Return the messages of the second call, after a first answer with reasoning and a call."""
+    request = Request("the-model", (user("Look"),))
+    async with OpenAILoopback([first, "ok"]) as server:
+        provider = OpenAIProvider("the-key", base_url=server.url, name=name)
+        reply = await ChatCoordinator().reply(provider, request, lambda _: None)
+        answered = tool_results(*(ToolResult(c.id, "x") for c in reply.message.tool_calls))
+        await collect(provider, Request(then, (user("Look"), reply.message, answered)))
+        await provider.aclose()
+    return reply.message, server.requests[1]["messages"]
+
+
+async def collect(provider: OpenAIProvider, request: Request) -> list[Any]:
+    return [delta async for delta in provider.stream(request)]
+
+
+LOOKING = {"index": 0, "id": "c1", "function": {"name": "look", "arguments": "{}"}}
+
+
+def piece(index: int, **more: Any) -> dict[str, Any]:
+    return {"type": "reasoning.text", "index": index, "format": "anthropic-claude-v1", **more}
+
+
+@pytest.mark.parametrize(("then", "sent"), [("the-model", True), ("another", False)])
+async def test_openrouters_signed_reasoning_goes_back_to_the_same_model_alone(
+    then: str, sent: bool
+) -> None:
+    sealed = {"type": "reasoning.encrypted", "index": 1, "data": "c2VhbGVk"}
+    body = events(
+        delta(reasoning="I sh", reasoning_details=[piece(0, text="I sh")]),
+        delta(reasoning="ould.", reasoning_details=[piece(0, text="ould.", signature=None)]),
+        delta(reasoning_details=[piece(0, signature="proof"), sealed, "odd"]),
+        delta(tool_calls=[LOOKING]),
+        delta("tool_calls"),
+    )
+    message, messages = await through_a_tool_step("openrouter", body, then)
+    assert [part.text for part in message.parts if isinstance(part, Thinking)] == ["I should."]
+    expected = [piece(0, text="I should.", signature="proof"), sealed]
+    assert messages[1].get("reasoning_details") == (expected if sent else None)
+    assert messages[1]["tool_calls"][0]["id"] == messages[2]["tool_call_id"]
+
+
+async def test_deepseek_gets_its_reasoning_back_through_a_tool_step() -> None:
+    body = events(
+        delta(reasoning_content="I should."), delta(tool_calls=[LOOKING]), delta("tool_calls")
+    )
+    _, messages = await through_a_tool_step("deepseek", body)
+    assert messages[1]["reasoning_content"] == "I should."
+
+
+async def test_deepseek_is_sent_the_field_also_for_what_another_vendor_said() -> None:
+    thought = Thinking("Theirs.", "proof", "anthropic")
+    theirs = Message(Role.ASSISTANT, (thought, ToolCall("c1", "look", {})))
+    request = Request("m", (user("Look"), theirs, tool_results(ToolResult("c1", "x"))))
+    async with OpenAILoopback(["ok"]) as server:
+        await ask(server, "deepseek", request)
+    assert server.requests[0]["messages"][1]["reasoning_content"] == ""
+
+
+def test_a_signature_that_is_damaged_holds_no_details() -> None:
+    damaged = Message(Role.ASSISTANT, (Thinking("", "{broken", "openrouter"),))
+    assert details_of(damaged, "openrouter", "m") == []

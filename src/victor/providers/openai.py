@@ -161,7 +161,12 @@ class OpenAIProvider:
         if not self._preset.prints_calls or request.output_schema is not None:
             # JSON in an answer that has to be JSON is the answer.
             printed = frozenset()
-        reader = ChunkReader(site, frozenset(taken), printed)
+        reader = ChunkReader(
+            site,
+            frozenset(taken),
+            printed,
+            reasoning_details=self._preset.reasoning_details,
+        )
         return _CHAT, encode_request(request, self._preset), reader
 
     def _make_client(self) -> AsyncOpenAI:

@@ -31,6 +31,7 @@ from victor.providers.json_values import count, entries, word
 from victor.providers.openai_calls import CallFragments
 from victor.providers.output_schema import NAME, strict_schema
 from victor.providers.presets import Preset
+from victor.providers.reasoning_details import ReasoningDetails, details_of
 from victor.providers.text_calls import PrintedCall, TextCalls
 
 Json: TypeAlias = dict[str, Any]
@@ -130,7 +131,7 @@ def _encode_messages(request: Request, preset: Preset) -> list[Json]:
                 encoded.append({"role": "user", "content": _encode_user(message, preset)})
             case Role.ASSISTANT:
                 if any(not isinstance(part, Thinking) for part in message.parts):
-                    encoded.append(_encode_assistant(message, preset))
+                    encoded.append(_encode_assistant(message, request.model, preset))
             case Role.TOOL:
                 encoded += (
                     {
@@ -169,19 +170,20 @@ def _data_url(part: Image | Document) -> str:
     return f"data:{part.media_type};base64,{base64.b64encode(part.data).decode()}"
 
 
-def _encode_assistant(message: Message, preset: Preset) -> Json:
+def _encode_assistant(message: Message, model: str, preset: Preset) -> Json:
     calls = message.tool_calls
     encoded: Json = {"role": "assistant", "content": message.text or (None if calls else "")}
     if calls:
         encoded["tool_calls"] = [_encode_call(call, preset) for call in calls]
     if preset.returns_reasoning:
-        reasoning = "".join(
+        # Empty for what another vendor's model said: the field must be there all the same.
+        encoded[preset.returns_reasoning] = "".join(
             part.text
             for part in message.parts
             if isinstance(part, Thinking) and part.provider == preset.name
         )
-        if reasoning:
-            encoded[preset.returns_reasoning] = reasoning
+    if preset.reasoning_details and (details := details_of(message, preset.name, model)):
+        encoded["reasoning_details"] = details
     return encoded
 
 
@@ -210,10 +212,13 @@ class ChunkReader:
         site: CallSite,
         taken_ids: frozenset[str] = frozenset(),
         printed_tools: frozenset[str] = frozenset(),
+        *,
+        reasoning_details: bool = False,
     ) -> None:
         self._site = site
         self._text = TextCalls(printed_tools) if printed_tools else None
         self._calls = CallFragments(taken_ids)
+        self._details = ReasoningDetails() if reasoning_details else None
         self._usage: Json = {}
         self._model = ""
         self._finish_reason = ""
@@ -245,8 +250,8 @@ class ChunkReader:
         reason = word(choice, "finish_reason")
         if reason == "error":
             raise against_protocol("the server broke the reply off with an error", self._site)
-        if reason and self._text and not self._finish_reason:
-            yield from self._found(self._text.finish())
+        if reason and not self._finish_reason:
+            yield from self._last()
         self._finish_reason = reason or self._finish_reason
 
     def result(self) -> ReplyFinished:
@@ -258,7 +263,16 @@ class ChunkReader:
             reason = StopReason.REFUSAL
         return ReplyFinished(reason, _usage(self._usage), self._model)
 
+    def _last(self) -> Iterator[ReplyDelta]:
+        """Yield what is known at the end alone."""
+        if self._text:
+            yield from self._found(self._text.finish())
+        if self._details and (signature := self._details.signature(self._site.model)):
+            yield ThinkingDelta("", signature)
+
     def _delta(self, delta: Mapping[str, Any]) -> Iterator[ReplyDelta]:
+        if self._details:
+            self._details.add(entries(delta, "reasoning_details"))
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")
         if isinstance(reasoning, str) and reasoning:
             yield ThinkingDelta(reasoning)

@@ -27,7 +27,10 @@ class Preset:
     asks_for_usage: bool = True
     """Whether to ask for the usage of a stream; False where it is refused, and sent unasked."""
     returns_reasoning: str = ""
-    """The field that the server wants its own reasoning back in; empty where it does not."""
+    """The field that the server wants its own reasoning back in, and refuses a conversation with
+    tool calls without; empty where it does not."""
+    reasoning_details: bool = False
+    """Whether it gives reasoning in signed blocks, and wants those of the same model back."""
     responses: bool = False
     """Whether the server's own protocol, and the one to use, is the Responses API."""
     documents: bool = False
@@ -89,7 +92,12 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "lmstudio", "http://127.0.0.1:1234/v1", key_variable="LM_API_TOKEN", prints_calls=True
         ),
-        Preset("openrouter", "https://openrouter.ai/api/v1", key_variable="OPENROUTER_API_KEY"),
+        Preset(
+            "openrouter",
+            "https://openrouter.ai/api/v1",
+            key_variable="OPENROUTER_API_KEY",
+            reasoning_details=True,
+        ),
         Preset(
             "groq",
             "https://api.groq.com/openai/v1",

@@ -26,7 +26,7 @@ def test_a_call_without_words_has_no_content() -> None:
 def test_reasoning_of_another_server_does_not_go_back() -> None:
     message = Message(Role.ASSISTANT, (Thinking("Hm", "", "anthropic"), Text("Hi")))
     body = encode_request(Request("m", (message,)), PRESETS["deepseek"])
-    assert body["messages"] == [{"role": "assistant", "content": "Hi"}]
+    assert body["messages"] == [{"role": "assistant", "content": "Hi", "reasoning_content": ""}]
 
 
 @pytest.mark.parametrize(
