@@ -112,14 +112,17 @@ class DyingCheckpointStore(SqliteCheckpointStore):
     """Checkpoints in SQLite, of a process that may be killed around each."""
 
     death: Death
+    kept = ""
+    """The id of the checkpoint that was put last: the second time, its outcome is noted."""
 
-    async def put(self, checkpoint: Checkpoint) -> None:
+    async def put(self, checkpoint: Checkpoint, *contents: Any) -> None:
         """Keep it, if it comes to that."""
-        if checkpoint.after:
+        if checkpoint.id == self.kept:
             self.death.at("checkpoint: before the outcome is noted")
         else:
             self.death.at("checkpoint: before it is kept")
-        await super().put(checkpoint)
+        await super().put(checkpoint, *contents)
+        self.kept = checkpoint.id
         self.death.at("checkpoint: kept")
 
 

@@ -11,7 +11,6 @@ import atexit
 import contextlib
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +21,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from victor.errors import VictorError
+from victor.storage.connection import connect, lock_file, move_log, unsafe
 from victor.storage.location import private_file
-from victor.storage.schema import migrate
+from victor.storage.wal_check import wal_of
+from victor.storage.writer_lock import WriterLock
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,6 +36,10 @@ Work: TypeAlias = "Callable[[sqlite3.Connection], T]"
 
 _EXIT_SECONDS = 10.0
 
+REPAIR = "`victor doctor --repair` keeps what can be read, and the damaged file beside it."
+_LOG_BYTES = 2_000_000
+"""How large the write-ahead log may grow before it is moved into the file."""
+
 _WRITABLE = "Make the file and its folder writable, or set VICTOR_HOME to another."
 _BUSY = "Another process is writing to it for long: end that process, then try again."
 _REMEDIES: dict[str, str] = {
@@ -43,8 +48,8 @@ _REMEDIES: dict[str, str] = {
     "SQLITE_FULL": "Free some space on that disk, then try again.",
     "SQLITE_READONLY": _WRITABLE,
     "SQLITE_CANTOPEN": _WRITABLE,
-    "SQLITE_CORRUPT": "Move the file away to start over; `sqlite3 FILE .recover` may save much.",
-    "SQLITE_NOTADB": "Move the file away to start over, or set VICTOR_HOME to another folder.",
+    "SQLITE_CORRUPT": REPAIR,
+    "SQLITE_NOTADB": REPAIR,
     "SQLITE_IOERR": "Check the disk: the system could not read or write the file.",
 }
 _WAITED = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
@@ -115,6 +120,8 @@ class Database:
         self.pid = os.getpid()
         self.users = 0
         self._patience = patience
+        self._lock = WriterLock(lock_file(path), patience)
+        self._move_at = _LOG_BYTES
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._connection: sqlite3.Connection | None = None
         self._farewell: _Job | None = None
@@ -127,6 +134,10 @@ class Database:
     async def write(self, work: Work[T], error: type[VictorError]) -> T:
         """Return what `work` returns, once it is committed; raises `error` if it is not."""
         return await self._submit(work, error, _Use.WRITE)
+
+    async def empty_log(self, error: type[VictorError]) -> None:
+        """Move what the log holds into the file, so that nothing deleted is left in either."""
+        await self._submit(lambda _: self._move_log(), error, _Use.READ)
 
     async def call(self, work: Callable[[], T], error: type[VictorError]) -> T:
         """Return what `work` returns; it is done in turn, and does not open the file."""
@@ -217,7 +228,17 @@ class Database:
         import sqlite3
 
         try:
-            return work(_NO_FILE if use is _Use.NOTHING else self._open())
+            if use is _Use.NOTHING:
+                return work(_NO_FILE)
+            connection = self._open()
+            if use is _Use.READ:
+                return work(connection)
+            with self._lock.held():
+                done = work(connection)
+                self._move_large_log()
+            return done
+        except TimeoutError as error:
+            raise _Failed(f"{self.path}: {error}.", _BUSY, waited=True) from error
         except (sqlite3.Error, OSError, UnicodeError, OverflowError) as error:
             name = getattr(error, "sqlite_errorname", "")
             code = next((known for known in _REMEDIES if name.startswith(known)), "")
@@ -229,8 +250,30 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             private_file(self.path)
-            self._connection = _connect(self.path, self._patience)
+            if wrong := unsafe(self.path):
+                raise _Failed(f"{self.path}: {wrong}.", REPAIR, waited=False)
+            self._connection = connect(self.path, self._patience, self._lock)
         return self._connection
+
+    def _move_large_log(self) -> None:
+        """Move the log into the file where it has grown large.
+
+        SQLite would do so by itself, but not alone: see `WriterLock`.
+        """
+        try:
+            size = wal_of(self.path).stat().st_size
+        except OSError:
+            return
+        if size < self._move_at:
+            self._move_at = _LOG_BYTES
+        else:
+            self._move_log()
+            # A reader that is still at an old state keeps the log from being emptied: then later.
+            self._move_at = size + _LOG_BYTES
+
+    def _move_log(self) -> None:
+        with self._lock.held():
+            move_log(self._open(), self._patience)
 
     def _close(self) -> None:
         import sqlite3
@@ -239,6 +282,7 @@ class Database:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
+        self._lock.close()
 
 
 class _Failed(Exception):
@@ -262,40 +306,6 @@ def _transact(connection: sqlite3.Connection, jobs: list[_Job]) -> list[Any]:
             connection.execute("ROLLBACK")
         raise
     return results
-
-
-def _connect(path: Path, patience: float) -> sqlite3.Connection:
-    import sqlite3
-
-    connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
-    try:
-        _use_wal(connection, patience)
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        migrate(connection, str(path))
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _use_wal(connection: sqlite3.Connection, patience: float) -> None:
-    """Switch the file to a write-ahead log, unless it has one.
-
-    The switch does not wait for other processes by itself. Where it is refused, as on network
-    disks, the rollback journal stays: slower, as durable.
-    """
-    import sqlite3
-
-    until = time.monotonic() + patience
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
 
 
 _databases: dict[Path, Database] = {}

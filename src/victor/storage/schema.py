@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from victor.errors import SessionError
+from victor.storage.location import private_file
 
 if TYPE_CHECKING:
     import sqlite3
@@ -102,19 +104,34 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             WHERE checkpoints.number = images.checkpoint AND json_each.key = CAST(path AS TEXT)
         )""",
     ),
+    (
+        # How many records there are: a history that lost its end is told from a whole one.
+        "ALTER TABLE sessions ADD COLUMN records INTEGER NOT NULL DEFAULT 0",
+        """UPDATE sessions SET records =
+            (SELECT count(*) FROM records WHERE records.session = sessions.number)""",
+        """CREATE TRIGGER records_are_counted AFTER INSERT ON records BEGIN
+            UPDATE sessions SET records = records + 1 WHERE number = new.session;
+        END""",
+    ),
 )
 """What each version adds to the one before; `user_version` counts those that were applied."""
 
 VERSION = len(MIGRATIONS)
 
 
-def migrate(connection: sqlite3.Connection, path: str) -> None:
-    """Bring the database up to `VERSION`, in one transaction.
+def behind(connection: sqlite3.Connection, path: Path) -> bool:
+    """Return whether the database is of an earlier version. Raises as `migrate` does."""
+    return _version(connection, path) < VERSION
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the database up to `VERSION`, in one transaction, keeping a copy of it as it was.
 
     Raises `SessionError` where the file is not Victor's, or a newer Victor's.
     """
-    if _version(connection, path) == VERSION:
-        return
+    version = _version(connection, path)
+    if version:
+        _keep_copy(connection, backup_of(path, version))
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have done it between the look and the lock.
@@ -130,7 +147,25 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
         raise
 
 
-def _version(connection: sqlite3.Connection, path: str) -> int:
+def backup_of(path: Path, version: int) -> Path:
+    """Return where a copy of the database is kept as that version had left it."""
+    return path.with_name(f"{path.name}.before-version-{version + 1}")
+
+
+def _keep_copy(connection: sqlite3.Connection, copy: Path) -> None:
+    """Copy the database; a copy has its name only once it is whole."""
+    import sqlite3
+    from contextlib import closing
+
+    part = copy.with_name(f"{copy.name}.part")
+    part.unlink(missing_ok=True)
+    private_file(part)
+    with closing(sqlite3.connect(part)) as target:
+        connection.backup(target)
+    part.replace(copy)
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()

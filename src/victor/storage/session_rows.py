@@ -49,8 +49,9 @@ ADD = """INSERT INTO records (session, position, kind, turn_id, time, body, crc3
 
 FIND = "SELECT id FROM sessions WHERE substr(id, 1, :length) = :beginning ORDER BY id LIMIT :limit"
 
-LOAD = """SELECT position, crc32, kind, turn_id, time, body FROM records
-    WHERE session = ? ORDER BY position"""
+LOAD = """SELECT position, crc32, kind, turn_id, time, body, sessions.records FROM sessions
+    LEFT JOIN records ON session = sessions.number WHERE sessions.number = ? ORDER BY position"""
+"""A session's records and how many there are; one row of NULL where there is none."""
 
 SAID = """SELECT number, session FROM records WHERE kind IN ('user', 'reply')
     ORDER BY session, position DESC"""
@@ -64,12 +65,22 @@ RECORD = "SELECT kind, turn_id, time, body FROM records WHERE number = ?"
 _TAGS = [field.name for field in fields(SessionInfo)].index("tags")
 """Where the tags stand, among the fields and in a row."""
 
-Row: TypeAlias = tuple[int, int, str, str, float, str]
+Row: TypeAlias = tuple[int, int, str, str, float, str, int]
 
 
 def crc32(kind: str, turn_id: str, body: str) -> int:
     """Return the checksum that is kept with a record."""
     return checksum(f"{kind}\0{turn_id}\0{body}".encode(errors="surrogatepass"))
+
+
+def first_broken(found: list[Row]) -> int | None:
+    """Return the position of the first record that is not there as it was written, if one is."""
+    there = [row for row in found if row[0] is not None]
+    for expected, (position, check, kind, turn_id, _, body, _) in enumerate(there):
+        if position != expected or check != crc32(kind, turn_id, body):
+            return expected
+    counted = found[0][-1] if found else 0
+    return None if counted == len(there) else len(there)
 
 
 def find(connection: sqlite3.Connection, session_id: str) -> int:
@@ -127,8 +138,3 @@ def said(
         if has(words_of(record), wanted):
             found[session] = record
     return found
-
-
-def empty_log(connection: sqlite3.Connection) -> None:
-    """Move what the log holds to the file and empty it, unless another process is reading."""
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -13,7 +13,7 @@ from victor.protocols import Record, SessionInfo, SessionMatch
 from victor.storage import search_index
 from victor.storage import session_rows as rows
 from victor.storage.codec import decode
-from victor.storage.database import Database, acquire, release
+from victor.storage.database import REPAIR, Database, acquire, release
 from victor.storage.holds import Holds
 from victor.storage.matching import has, matched, terms
 from victor.storage.totals import LAST, figures, totals
@@ -98,13 +98,13 @@ class SqliteSessionStore:
             return connection.execute(rows.LOAD, (number,)).fetchall()
 
         found = await self._database().read(work, SessionError)
-        for expected, (position, crc32, kind, turn_id, _, body) in enumerate(found):
-            if position != expected or crc32 != rows.crc32(kind, turn_id, body):
-                raise SessionError(
-                    f"{self._path}: record {expected + 1} of session {session_id!r} is damaged.",
-                    hint="Restore the file from a copy, or start another session.",
-                )
-        return tuple(decode(*row[2:]) for row in found)
+        broken = rows.first_broken(found)
+        if broken is not None:
+            raise SessionError(
+                f"{self._path}: record {broken + 1} of session {session_id!r} is damaged or gone.",
+                hint=REPAIR,
+            )
+        return tuple(decode(*row[2:6]) for row in found if row[0] is not None)
 
     async def info(self, session_id: str) -> SessionInfo:
         """Return the session as listed. Raises `SessionNotFound`."""
@@ -202,7 +202,6 @@ class SqliteSessionStore:
             number = rows.find(connection, session_id)
             self._holds.take(session_id)
             search_index.forget(connection, number)
-            connection.execute("PRAGMA secure_delete = ON")
             connection.execute("DELETE FROM sessions WHERE number = ?", (number,))
 
         def forget() -> None:
@@ -212,7 +211,7 @@ class SqliteSessionStore:
         database = self._database()
         try:
             await database.write(work, SessionError)
-            await database.read(rows.empty_log, SessionError)
+            await database.empty_log(SessionError)
         finally:
             await database.call(forget, SessionError)
 

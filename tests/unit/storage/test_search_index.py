@@ -125,7 +125,9 @@ async def test_a_database_of_the_first_schema_gets_its_totals_and_is_searched(
     await store.add(info("s1"), records)
     await store.aclose()
     with sqlite3.connect(path) as connection:
-        for column in ("cost_usd", "unpriced_turns", "seconds", "parent", "parent_turn", "indexed"):
+        connection.execute("DROP TRIGGER records_are_counted")
+        added = ("cost_usd", "unpriced_turns", "seconds", "parent", "parent_turn", "indexed")
+        for column in (*added, "records"):
             connection.execute(f"ALTER TABLE sessions DROP COLUMN {column}")
         for table, column in (
             ("checkpoints", "restores"),

@@ -125,7 +125,7 @@ async def test_a_session_is_held_by_one_store(opened: Opened) -> None:
 async def test_a_lock_file_without_a_lock_stops_nobody(opened: Opened, path: Path) -> None:
     store = opened()
     await store.create(INFO)
-    (lock,) = path.with_name("sessions.db.locks").iterdir()
+    (lock,) = path.with_name("sessions.db.locks").glob("*.lock")
     name = lock.name
     await store.aclose()
     assert not lock.exists()
@@ -162,7 +162,7 @@ async def test_a_file_that_is_no_database_is_named_with_the_remedy(
     text = tmp_path / "notes.txt"
     text.write_text("These are my notes. " * 100)
     for _ in range(2):
-        with pytest.raises(SessionError, match=r"notes.txt.*not a database.*Move the file away"):
+        with pytest.raises(SessionError, match=r"notes.txt.*not a database.*doctor --repair"):
             await opened(text).list()
     checkpoints = SqliteCheckpointStore(text)
     with pytest.raises(CheckpointError, match=r"notes\.txt"):
