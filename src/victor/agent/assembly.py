@@ -16,7 +16,7 @@ from victor.agent.turn_loop import TurnLoop
 from victor.errors import ConfigError
 from victor.events import CoordinatorFailed
 from victor.plugins import Group, installed, made
-from victor.protocols import Endpoint, IApprover, IProvider, ITool
+from victor.protocols import Endpoint, IApprover, IProvider, ITool, Record, SessionInfo
 
 if TYPE_CHECKING:
     from victor.config.settings import Settings
@@ -286,7 +286,9 @@ def _tool(given: _Given) -> Any:
     if tools is None:
         plugged = _plugged_tools(given.bus.guard)
         tools = (*builtin_tools(given.workspace, readable=(rest,)), *plugged)
-    return ToolCoordinator(tools, given.workspace, spill_folder=rest, fit_arguments=fit_arguments)
+    # What is ephemeral leaves nothing behind: of an output, only what the model is told is kept.
+    spill = None if given.config.get("ephemeral", False) else rest
+    return ToolCoordinator(tools, given.workspace, spill_folder=spill, fit_arguments=fit_arguments)
 
 
 def _session(given: _Given) -> Any:
@@ -295,10 +297,28 @@ def _session(given: _Given) -> Any:
     from victor.storage.memory import MemorySessionStore
     from victor.storage.sqlite import SqliteSessionStore
 
-    if given.config.get("ephemeral", False):
-        return SessionCoordinator(MemorySessionStore())
     file = given.config.get("session_store")
-    return SessionCoordinator(SqliteSessionStore(Path(file) if file else sessions_database()))
+    in_memory = given.config.get("ephemeral", False)
+    path = Path(file) if file else sessions_database()
+    store = MemorySessionStore() if in_memory else SqliteSessionStore(path)
+    exports = {form: partial(_exported, form) for form in ("markdown", "html", "jsonl")}
+    return SessionCoordinator(store, exports=exports, read=_imported)
+
+
+def _exported(form: str, info: SessionInfo, records: tuple[Record, ...]) -> str:
+    """Return a session in one of the forms that there are."""
+    from victor.storage.session_file import written
+    from victor.transcript import as_html, as_markdown
+
+    forms = {"markdown": as_markdown, "html": as_html, "jsonl": written}
+    return forms[form](info, records)
+
+
+def _imported(text: str) -> tuple[SessionInfo, tuple[Record, ...]]:
+    """Return the session that was exported as JSON lines. Raises `SessionError`."""
+    from victor.storage.session_file import read
+
+    return read(text)
 
 
 def _metrics(given: _Given) -> Any:

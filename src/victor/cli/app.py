@@ -18,6 +18,7 @@ _COMMANDS = {
     "config": "victor.cli.config_commands:config",
     "doctor": "victor.cli.doctor:doctor",
     "eval": "victor.cli.eval_command:evaluate",
+    "fork": "victor.cli.fork_command:fork",
     "models": "victor.cli.models_command:models",
     "providers": "victor.cli.providers_command:providers",
     "run": "victor.cli.run_command:run_workflow",

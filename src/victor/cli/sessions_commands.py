@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from pathlib import Path
@@ -10,57 +9,72 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from victor.cli.export_commands import export, import_session
+from victor.cli.on_record import with_record
 from victor.cli.options import workspace_option
-from victor.cli.start import Options, configuration, session_store
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from victor.agent.orchestrator import AgentOrchestrator
+    from victor.history import RecordedTurn
+    from victor.protocols import Record, SessionInfo, SessionMatch
 
-    from victor.protocols import Record, SessionInfo
-    from victor.storage.sqlite import SqliteSessionStore
+all_option = click.option("--all", "everywhere", is_flag=True, help="Those of every folder.")
+limit_option = click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1), help="At most."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
 @click.group(invoke_without_command=True)
 @workspace_option
-@click.option("--all", "everywhere", is_flag=True, help="List those of every folder.")
-@click.option("--search", metavar="TEXT", help="List those in which TEXT stands.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most.")
-@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+@all_option
+@click.option("--search", metavar="TEXT", help="Those in which the words of TEXT stand.")
+@click.option("--tag", metavar="TAG", help="Those that have this tag.")
+@limit_option
+@json_option
 @click.pass_context
 def sessions(
     context: click.Context,
     workspace: Path | None,
     everywhere: bool,
     search: str | None,
+    tag: str | None,
     limit: int,
     as_json: bool,
 ) -> None:
     """List the recorded sessions of this folder, the last used first.
 
-    `victor chat --resume ID` goes on with one.
+    `victor chat --resume ID` goes on with one. Where an ID is asked for, its beginning will do, and
+    `last` is the one used last in this folder.
     """
     if context.invoked_subcommand is not None:
         return
-    options = Options(workspace)
-    folder = None if everywhere else str(options.folder)
     if search:
-        matches = _with_store(options, lambda store: store.search(search, folder, limit))
-        found = tuple(match.info for match in matches)
-    else:
-        found = _with_store(options, lambda store: store.list(folder, limit))
-    if as_json:
-        from victor.cli.json_lines import plain
-
-        click.echo(json.dumps([plain(info) for info in found], indent=2))
+        _search(workspace, search, everywhere=everywhere, limit=limit, as_json=as_json)
         return
-    _print_sessions(found)
+
+    async def found(orchestrator: AgentOrchestrator) -> tuple[SessionInfo, ...]:
+        folder = None if everywhere else str(orchestrator.workspace)
+        return await orchestrator.session_coordinator.list(folder, limit, tag)
+
+    listed = with_record(workspace, found)
+    if as_json:
+        _print_json(listed)
+        return
+    _print_sessions(listed)
+
+
+def _print_json(values: Any) -> None:
+    from victor.cli.json_lines import plain
+
+    click.echo(json.dumps(plain(values), indent=2))
 
 
 def _print_sessions(found: tuple[SessionInfo, ...]) -> None:
     if not found:
         click.echo("No session found. `victor chat` begins one; --all lists those of all folders.")
         return
-    from victor.cli.slash_commands import ago, session_table
+    from victor.cli.session_table import ago, session_table
     from victor.cli.terminal import console
     from victor.visible import one_line
 
@@ -72,65 +86,177 @@ def _print_sessions(found: tuple[SessionInfo, ...]) -> None:
 
 
 @sessions.command()
-@click.argument("session_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print every record as JSON.")
-def show(session_id: str, as_json: bool) -> None:
-    """Show what was said in a session."""
-    records = _with_store(Options(), lambda store: store.load(session_id))
+@click.argument("text", metavar="WORDS...", nargs=-1, required=True)
+@workspace_option
+@all_option
+@limit_option
+@json_option
+def search(
+    text: tuple[str, ...], workspace: Path | None, everywhere: bool, limit: int, as_json: bool
+) -> None:
+    """Find sessions by what was said in them, and show the place.
+
+    Each word must stand in one message or in the title, in any case and also as a part of another
+    word. Words in double quotes stand together.
+
+    \b
+      victor sessions search parser test
+      victor sessions search '"off by one"' --all
+    """
+    _search(workspace, " ".join(text), everywhere=everywhere, limit=limit, as_json=as_json)
+
+
+def _search(
+    workspace: Path | None, text: str, *, everywhere: bool, limit: int, as_json: bool
+) -> None:
+    async def found(orchestrator: AgentOrchestrator) -> tuple[SessionMatch, ...]:
+        folder = None if everywhere else str(orchestrator.workspace)
+        return await orchestrator.session_coordinator.search(text, folder, limit)
+
+    matches = with_record(workspace, found)
     if as_json:
-        from victor.cli.json_lines import plain
-
-        click.echo(json.dumps([plain(record) for record in records], indent=2))
+        _print_json(matches)
         return
-    for record in records:
-        text = _shown(record)
-        if text:
-            click.echo(text)
+    from victor.cli.session_table import match_lines
+    from victor.cli.terminal import console
+
+    screen = console(plain=not sys.stdout.isatty())
+    for match in matches:
+        screen.print(match_lines(match), soft_wrap=not screen.is_terminal)
+    if not matches:
+        click.echo("No session has these words. --all looks in those of all folders, too.")
 
 
-def _shown(record: Record) -> str:
+@sessions.command()
+@click.argument("session_id", metavar="ID", default="last")
+@workspace_option
+@json_option
+def show(session_id: str, workspace: Path | None, as_json: bool) -> None:
+    """Show what was said in a session, turn by turn."""
+
+    async def loaded(orchestrator: AgentOrchestrator) -> tuple[SessionInfo, tuple[Record, ...]]:
+        session = orchestrator.session_coordinator
+        found = await session.resolve(session_id, str(orchestrator.workspace))
+        return await session.info(found), await session.load(found)
+
+    info, records = with_record(workspace, loaded)
+    if as_json:
+        _print_json(records)
+        return
+    from victor.history import turns
+    from victor.transcript.words import facts, title
+
+    click.echo(title(info))
+    for name, value in facts(info):
+        click.echo(f"  {name:<12} {value}")
+    for turn in turns(records):
+        click.echo(f"\nTurn {turn.number}")
+        for line in _shown(turn):
+            click.echo(line)
+
+
+def _shown(turn: RecordedTurn) -> list[str]:
+    """Return what happened in a turn, each call and result on one line."""
     from victor.cli.tool_lines import main_argument, summary
-    from victor.visible import readable
+    from victor.transcript.words import outcome, took
+    from victor.visible import one_line, readable
 
-    if record.result is not None:
-        return f"    {summary(record.result)}"
-    if record.message is None:
-        return "" if record.kind == "ended" else f"    ({record.kind})"
-    words = readable(record.message.text)
-    if record.kind == "user":
-        return f"\n> {words}"
-    calls = [f"  * {call.name} {main_argument(call)}".rstrip() for call in record.calls]
-    return "\n".join([*([words] if words else []), *calls])
+    lines = []
+    for record in turn.records:
+        if record.result is not None:
+            lines.append(f"    {summary(record.result)}")
+        if record.message is not None and (said := readable(record.message.text)):
+            lines.append(f"> {said}" if record.kind == "user" else said)
+        lines += [f"  * {one_line(c.name)} {main_argument(c)}".rstrip() for c in record.calls]
+        if record.kind == "compacted":
+            lines.append("    (the context was compacted)")
+    ends = (outcome(turn), took(turn))
+    return [*lines, *(f"    ({said})" for said in ends if said)]
+
+
+@sessions.command()
+@click.argument("session_id", metavar="ID")
+@click.argument("title", nargs=-1, required=True)
+@workspace_option
+def rename(session_id: str, title: tuple[str, ...], workspace: Path | None) -> None:
+    """Give a session another title."""
+
+    async def renamed(orchestrator: AgentOrchestrator) -> SessionInfo:
+        session = orchestrator.session_coordinator
+        found = await session.resolve(session_id, str(orchestrator.workspace))
+        await session.rename(found, " ".join(title))
+        return await session.info(found)
+
+    info = with_record(workspace, renamed)
+    click.echo(f"{info.id}: {info.title}")
+
+
+@sessions.command()
+@click.argument("session_id", metavar="ID")
+@click.argument("tags", metavar="TAG...", nargs=-1, required=True)
+@workspace_option
+def tag(session_id: str, tags: tuple[str, ...], workspace: Path | None) -> None:
+    """Put tags on a session; `victor sessions --tag TAG` lists those that have one."""
+    _tag(session_id, workspace, add=tags)
+
+
+@sessions.command()
+@click.argument("session_id", metavar="ID")
+@click.argument("tags", metavar="TAG...", nargs=-1, required=True)
+@workspace_option
+def untag(session_id: str, tags: tuple[str, ...], workspace: Path | None) -> None:
+    """Take tags off a session."""
+    _tag(session_id, workspace, remove=tags)
+
+
+def _tag(
+    session_id: str,
+    workspace: Path | None,
+    *,
+    add: tuple[str, ...] = (),
+    remove: tuple[str, ...] = (),
+) -> None:
+    async def tagged(orchestrator: AgentOrchestrator) -> tuple[str, tuple[str, ...]]:
+        session = orchestrator.session_coordinator
+        found = await session.resolve(session_id, str(orchestrator.workspace))
+        return found, await session.tag(found, *add, remove=remove)
+
+    found, tags = with_record(workspace, tagged)
+    click.echo(f"{found}: {' '.join(f'#{one}' for one in tags) or 'no tags'}")
 
 
 @sessions.command()
 @click.argument("session_ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--yes", "-y", is_flag=True, help="Delete without asking.")
-def delete(session_ids: tuple[str, ...], yes: bool) -> int:
-    """Forget sessions, with everything that was said in them."""
+@workspace_option
+def delete(session_ids: tuple[str, ...], yes: bool, workspace: Path | None) -> int:
+    """Forget sessions, with everything that was said in them.
+
+    Their checkpoints go as well, so what they did to files can no longer be undone, and so do the
+    outputs of tools that were set aside.
+    """
     from victor.cli.exits import ExitCode
 
+    async def meant(orchestrator: AgentOrchestrator) -> tuple[SessionInfo, ...]:
+        session = orchestrator.session_coordinator
+        folder = str(orchestrator.workspace)
+        return tuple([await session.info(await session.resolve(i, folder)) for i in session_ids])
+
+    async def forgotten(orchestrator: AgentOrchestrator) -> None:
+        for info in infos:
+            await orchestrator.delete_session(info.id)
+            click.echo(f"Deleted {info.id}.")
+
+    infos = tuple(dict.fromkeys(with_record(workspace, meant)))
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("There is no terminal to ask on. Give --yes to delete.")
-        if not click.confirm(f"Delete {len(session_ids)} session(s) for good?", default=False):
+        _print_sessions(infos)
+        if not click.confirm(f"Delete {len(infos)} session(s) for good?", default=False):
             return ExitCode.FAILED
-
-    async def forget(store: SqliteSessionStore) -> None:
-        for session_id in session_ids:
-            await store.delete(session_id)
-            click.echo(f"Deleted {session_id}.")
-
-    _with_store(Options(), forget)
+    with_record(workspace, forgotten)
     return ExitCode.DONE
 
 
-def _with_store(options: Options, work: Callable[[SqliteSessionStore], Awaitable[Any]]) -> Any:
-    async def run() -> Any:
-        store = session_store(configuration(options).get_config())
-        try:
-            return await work(store)
-        finally:
-            await store.aclose()
-
-    return asyncio.run(run())
+sessions.add_command(export)
+sessions.add_command(import_session)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from victor.cli.approval import ReadLine, read_typed_line
+from victor.cli.session_table import session_table
 from victor.cli.turn_view import diff_lines
 from victor.errors import VictorError
 from victor.visible import one_line, readable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from victor.agent.orchestrator import AgentOrchestrator
-    from victor.protocols import IProvider, SessionInfo
+    from victor.protocols import IProvider
 
 
 class Leave(Exception):
@@ -240,32 +240,6 @@ async def _sessions(desk: Desk, argument: str) -> None:
         return
     desk.console.print(session_table(sessions, desk.orchestrator.session_id))
     desk.say("/resume ID goes on with one.", style="dim")
-
-
-def session_table(sessions: tuple[SessionInfo, ...], current: str = "") -> Any:
-    """Return the sessions as a table, the one called `current` marked."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="dim")
-    table.add_column("session", no_wrap=True)
-    table.add_column("used", no_wrap=True)
-    table.add_column("turns", justify="right")
-    table.add_column("title", overflow="ellipsis", no_wrap=True, ratio=1)
-    for info in sessions:
-        mark = " *" if info.id == current else ""
-        title = Text(one_line(info.title) or "(no title)")
-        table.add_row(Text(info.id + mark), ago(info.updated), str(info.turns), title)
-    return table
-
-
-def ago(moment: float, *, now: float | None = None) -> str:
-    """Return how long `moment`, in seconds since the epoch, is past: `3 min ago`."""
-    seconds = max((time.time() if now is None else now) - moment, 0)
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit} ago"
-    return "just now"
 
 
 async def _resume(desk: Desk, argument: str) -> None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from victor.events import ReplyDelta
     from victor.messages import Request
     from victor.protocols import IApprover, IConfigProvider, IProvider, ModelInfo
-    from victor.storage.sqlite import SqliteSessionStore
 
 ReportProgress: TypeAlias = Callable[[str, int, int], None]
 """Told how far something long has come: (what, done, total), from any thread."""
@@ -33,6 +32,12 @@ class Options:
     mode: str | None = None
     yes: bool = False
     ephemeral: bool = False
+    on_record: bool = False
+    """Whether it is about recorded sessions: then the setting `ephemeral` is not heeded."""
+    template: str | None = None
+    """The template of the system prompt."""
+    strategy: str | None = None
+    """How the context is compacted."""
     record: Path | None = None
     """The file that model calls are written to."""
     replay: Path | None = None
@@ -55,7 +60,9 @@ class Options:
             "model": self.model,
             "mode": self.mode,
             "approve": "always" if self.yes else None,
-            "ephemeral": self.ephemeral or None,
+            "ephemeral": False if self.on_record else self.ephemeral or None,
+            "system_prompt_template": self.template,
+            "context_compaction_strategy": self.strategy,
         }
         return {name: value for name, value in settings.items() if value is not None}
 
@@ -195,15 +202,6 @@ class Start:
         finally:
             for provider in self._providers:
                 await provider.aclose()
-
-
-def session_store(config: Mapping[str, Any]) -> SqliteSessionStore:
-    """Return the store of recorded sessions."""
-    from victor.storage.location import sessions_database
-    from victor.storage.sqlite import SqliteSessionStore
-
-    named = config.get("session_store")
-    return SqliteSessionStore(Path(named).expanduser() if named else sessions_database())
 
 
 def history_file() -> Path:

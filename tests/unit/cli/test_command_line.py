@@ -249,7 +249,7 @@ def test_sessions_are_listed_shown_searched_and_deleted(victor: Command, folder:
     assert "> Fix it" in shown
     assert "* read a.txt" in shown
     assert "content (+1 lines)" in shown
-    assert "(cancelled)" in shown
+    assert "(Cancelled.)" in shown
     assert json.loads(victor("sessions", "show", "abc", "--json").out)[0]["kind"] == "user"
     refused = victor("sessions", "delete", "abc")
     assert (refused.code, "--yes" in refused.err) == (2, True)

@@ -22,7 +22,8 @@ from victor.cli.driver import Driver
 from victor.cli.exits import ExitCode
 from victor.cli.line_editor import LineEditor, read_message
 from victor.cli.screen import Screen
-from victor.cli.slash_commands import COMMANDS, Desk, ago, is_command
+from victor.cli.session_table import ago
+from victor.cli.slash_commands import COMMANDS, Desk, is_command
 from victor.cli.start import Options, Served, Start
 from victor.cli.turn_runner import TurnRunner
 from victor.cli.turn_view import TerminalView

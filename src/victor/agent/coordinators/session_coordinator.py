@@ -16,6 +16,11 @@ from victor.protocols import ISessionStore, Record, SessionInfo, SessionMatch
 Export: TypeAlias = Callable[[SessionInfo, tuple[Record, ...]], str]
 """Returns a session as a text in one form."""
 
+Clean: TypeAlias = Callable[
+    [SessionInfo, tuple[Record, ...]], tuple[SessionInfo, tuple[Record, ...]]
+]
+"""Returns a session without what is not to be given out, such as secrets."""
+
 Import: TypeAlias = Callable[[str], tuple[SessionInfo, tuple[Record, ...]]]
 """Returns the session that a text holds. Raises `SessionError`."""
 
@@ -189,12 +194,16 @@ class SessionCoordinator:
             await self._store.set_tags(session_id, kept)
         return kept
 
-    async def export(self, session_id: str, form: str) -> str:
-        """Return the session as a text in one of the forms. Raises `UnknownNameError`."""
+    async def export(self, session_id: str, form: str, *, clean: Clean | None = None) -> str:
+        """Return the session as a text in one of the forms, `clean`ed before that.
+
+        Raises `SessionNotFound`, and `UnknownNameError` for a form that there is not.
+        """
         make = self._exports.get(form)
         if make is None:
             raise UnknownNameError("form of export", form, tuple(self._exports))
-        return make(await self._store.info(session_id), await self._store.load(session_id))
+        info, records = await self._store.info(session_id), await self._store.load(session_id)
+        return make(*(clean(info, records) if clean is not None else (info, records)))
 
     async def add(
         self, text: str, *, as_id: str | None = None, workspace: str | None = None
@@ -207,6 +216,11 @@ class SessionCoordinator:
             raise SessionError("This coordinator was made without a way to read exports.")
         info, records = self._read(text)
         info = replace(info, id=as_id or info.id, workspace=workspace or info.workspace)
+        if info.id in await self._store.find(info.id):
+            raise SessionError(
+                f"The session {info.id!r} is recorded already.",
+                hint="Delete that one first, or take this one in with --new-id (`as_id`).",
+            )
         await self._store.add(info, records)
         return await self._store.info(info.id)
 

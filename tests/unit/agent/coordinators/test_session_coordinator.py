@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from victor.agent.coordinators.session_coordinator import SessionCoordinator
-from victor.errors import SessionError, SessionNotFound
+from victor.errors import SessionError, SessionNotFound, UnknownNameError
 from victor.messages import Message, ToolCall, ToolResult, assistant, tool_results, user
 from victor.pairing import INTERRUPTED, problems
 from victor.protocols import Record, SessionInfo
@@ -235,3 +235,120 @@ anything = st.one_of(
 @given(st.lists(anything, max_size=10))
 def test_whatever_was_recorded_is_rebuilt_to_what_may_be_sent(records: list[Record]) -> None:
     assert problems(rebuilt(*records)) == ()
+
+
+FIGURES = {"input_tokens": 10, "output_tokens": 2, "cost_usd": 0.5, "seconds": 1.0}
+
+
+async def recorded(session: SessionCoordinator, *records: Record) -> None:
+    await session.start(INFO)
+    for record in records:
+        await session.record("s1", record)
+
+
+async def three_turns() -> SessionCoordinator:
+    session = SessionCoordinator(MemorySessionStore(), clock=lambda: 500.0)
+    for number in (1, 2, 3):
+        turn = f"s1-{number}"
+        ended = Record("ended", turn, data=FIGURES)
+        await recorded(session, asked(f"word {number}", turn), replied("yes", turn=turn), ended)
+    return session
+
+
+@pytest.mark.parametrize(("at", "kept"), [(None, 3), (0, 0), (1, 1), (3, 3)])
+async def test_a_fork_begins_with_the_turns_that_it_keeps(at: int | None, kept: int) -> None:
+    session = await three_turns()
+    before = await session.load("s1")
+    fork = await session.fork("s1", "f1", at_turn=at, model="m-2")
+    assert (fork.id, fork.parent, fork.parent_turn, fork.model) == ("f1", "s1", kept, "m-2")
+    assert (fork.title, fork.provider, fork.created) == ("word 1", "acme", 500.0)
+    assert fork.turns == kept
+    assert (fork.input_tokens, fork.cost_usd, fork.seconds) == (0, 0.0, 0.0)
+    messages = session.messages(await session.load("f1"))
+    assert messages == session.messages(before)[: 2 * kept]
+    assert await session.load("s1") == before
+
+
+@pytest.mark.parametrize("at", [-1, 4])
+async def test_a_fork_at_a_turn_that_there_is_not_is_refused(at: int) -> None:
+    session = await three_turns()
+    with pytest.raises(SessionError, match="it has 3"):
+        await session.fork("s1", "f1", at_turn=at)
+    with pytest.raises(SessionNotFound):
+        await session.fork("nobody", "f1")
+
+
+async def test_a_fork_does_not_finish_what_its_parent_is_doing() -> None:
+    session = SessionCoordinator(MemorySessionStore())
+    await recorded(session, asked("a", "s1-1"), replied("", READ, EDIT, turn="s1-1"))
+    await session.fork("s1", "f1")
+    records = await session.load("f1")
+    assert [record.kind for record in records] == ["user", "reply", "cancelled"]
+    messages = session.messages(records)
+    assert [result.content for result in messages[2].tool_results] == [INTERRUPTED] * 2
+    assert problems(messages) == ()
+
+
+async def test_an_id_is_known_by_how_it_begins() -> None:
+    session = await three_turns()
+    await session.fork("s1", "s2")
+    assert await session.resolve("s1") == "s1"
+    with pytest.raises(SessionError, match="Several sessions begin with 's': s1, s2"):
+        await session.resolve("s")
+    with pytest.raises(SessionNotFound):
+        await session.resolve("x")
+    with pytest.raises(SessionNotFound):
+        await session.resolve("")
+    await session.fork("s1", "s12")
+    assert await session.resolve("s1") == "s1"
+    assert await session.resolve("s12") == "s12"
+    assert await session.resolve("last") == await session.latest()
+    begun = SessionCoordinator(MemorySessionStore())
+    await begun.start(INFO)
+    assert await begun.resolve("s1") == "s1"
+
+
+async def test_tags_are_put_on_and_taken_off() -> None:
+    session = SessionCoordinator(MemorySessionStore())
+    await session.start(INFO)
+    assert await session.tag("s1", " early ") == ("early",)
+    await session.record("s1", asked("hello"))
+    assert (await session.info("s1")).tags == ("early",)
+    assert await session.tag("s1", "b", "a", remove=("early", "none")) == ("a", "b")
+    assert [info.id for info in await session.list(tag="a")] == ["s1"]
+    assert await session.list(tag="early") == ()
+    with pytest.raises(SessionNotFound):
+        await session.tag("nobody", "a")
+
+
+@pytest.mark.parametrize("tag", ["", "  ", "x" * 41, "a,b", "a\nb", "\u202eb"])
+async def test_what_cannot_be_a_tag_is_refused(tag: str) -> None:
+    session = await three_turns()
+    with pytest.raises(SessionError, match="cannot be a tag"):
+        await session.tag("s1", "good", tag)
+    assert (await session.info("s1")).tags == ()
+
+
+async def test_an_export_is_made_of_the_cleaned_session_and_taken_in_again() -> None:
+    store = MemorySessionStore()
+    given: list[tuple[SessionInfo, tuple[Record, ...]]] = []
+
+    def export(info: SessionInfo, records: tuple[Record, ...]) -> str:
+        given.append((info, records))
+        return info.id
+
+    session = SessionCoordinator(store, exports={"text": export}, read=lambda _: given[0])
+    await recorded(session, asked("hello", "s1-1"), Record("ended", "s1-1", data=FIGURES))
+    before = await session.info("s1")
+    assert await session.export("s1", "text") == "s1"
+    assert await session.export("s1", "text", clean=lambda info, _: (info, ())) == "s1"
+    assert given[1][1] == ()
+    with pytest.raises(UnknownNameError, match="Known: text"):
+        await session.export("s1", "pdf")
+    with pytest.raises(SessionError, match="recorded already"):
+        await session.add("s1")
+    assert (await session.add("s1", as_id="s2", workspace="/here")).workspace == "/here"
+    await session.delete("s1")
+    assert await session.add("s1") == before
+    with pytest.raises(SessionError, match="made without"):
+        await SessionCoordinator(store).add("s1")
