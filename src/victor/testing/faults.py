@@ -81,11 +81,15 @@ class FaultServer(Loopback):
     """What a stream is made of."""
 
     def __init__(
-        self, script: Iterable[Entry | Fault] = (), *, otherwise: Entry | Fault | None = None
+        self,
+        script: Iterable[Entry | Fault] = (),
+        *,
+        otherwise: Entry | Fault | None = None,
+        strict: bool = False,
     ) -> None:
         given: tuple[Any, ...] = tuple(script)
         answers: Any = otherwise
-        super().__init__(given, otherwise=answers)
+        super().__init__(given, otherwise=answers, strict=strict)
 
     async def _respond(
         self,

@@ -21,6 +21,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from victor.testing import vendor_rules
 from victor.testing.loopback_http import Json, Loopback, LoopbackError, LoopbackReply, cut
 
 __all__ = ["AnthropicLoopback", "LoopbackError", "LoopbackReply", "OpenAILoopback"]
@@ -30,6 +31,9 @@ class AnthropicLoopback(Loopback):
     """Speaks Anthropic's Messages API."""
 
     path = "/v1/messages"
+
+    def _objections(self, request: Json) -> Iterator[str]:
+        return vendor_rules.anthropic(request, self._signed)
 
     def _error_body(self, error: LoopbackError) -> Json:
         return {"type": "error", "error": {"type": error.kind, "message": error.message}}
@@ -140,6 +144,9 @@ class OpenAILoopback(Loopback):
             listed = [{"id": name, "object": "model"} for name in self.models]
             return 200, {"object": "list", "data": listed}
         return super()._elsewhere(method, target)
+
+    def _objections(self, request: Json) -> Iterator[str]:
+        return vendor_rules.chat_completions(request, self._signed)
 
     def _error_body(self, error: LoopbackError) -> Json:
         return {

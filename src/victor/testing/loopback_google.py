@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from victor.testing import vendor_rules
 from victor.testing.loopback_http import Json, Loopback, LoopbackError, LoopbackReply, cut
 
 __all__ = ["GoogleLoopback"]
@@ -34,6 +35,9 @@ class GoogleLoopback(Loopback):
     def _streams(self, request: Json) -> bool:
         # This vendor is told in the address, and not in the body, that it shall stream.
         return True
+
+    def _objections(self, request: Json) -> Iterator[str]:
+        return vendor_rules.google(request, self._signed)
 
     def _error_body(self, error: LoopbackError) -> Json:
         details = [{"reason": error.code}] if error.code else []

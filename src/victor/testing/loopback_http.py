@@ -62,7 +62,16 @@ class Loopback:
     prefix = ""
     """What the vendor's SDK wants after host and port."""
 
-    def __init__(self, script: Iterable[Entry] = (), *, otherwise: Entry | None = None) -> None:
+    def __init__(
+        self,
+        script: Iterable[Entry] = (),
+        *,
+        otherwise: Entry | None = None,
+        strict: bool = False,
+    ) -> None:
+        """Answer by the script; `strict` refuses with status 400 what the vendor would."""
+        self._strict = strict
+        self._signed: set[str] = set()
         self._script = deque(script)
         self._otherwise = otherwise
         self._server: asyncio.Server | None = None
@@ -162,7 +171,17 @@ class Loopback:
         request: Json = json.loads(body)
         self.requests.append(request)
         self.headers.append(headers)
-        return await self._respond(self._next(request), request, reader, writer)
+        wrong = self._wrong(request)
+        entry = LoopbackError(400, wrong, "invalid_request_error") if wrong else self._next(request)
+        return await self._respond(entry, request, reader, writer)
+
+    def _wrong(self, request: Json) -> str:
+        """Return what the vendor would refuse; empty for nothing, or where that is not asked."""
+        return ", ".join(self._objections(request)) if self._strict else ""
+
+    def _objections(self, request: Json) -> Iterator[str]:
+        """Yield what the vendor refuses in a conversation."""
+        raise NotImplementedError
 
     async def _respond(
         self,
@@ -191,6 +210,8 @@ class Loopback:
         entry = self._script.popleft() if self._script else self._otherwise or _OVER
         if callable(entry):
             entry = entry(request)
+        if isinstance(entry, LoopbackReply):
+            self._signed.add(entry.signature)
         return LoopbackReply(entry) if isinstance(entry, str) else entry
 
     async def _send_json(

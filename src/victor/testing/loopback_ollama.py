@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from victor.testing import vendor_rules
 from victor.testing.loopback_http import Json, Loopback, LoopbackError, LoopbackReply, cut
 
 __all__ = ["OllamaLoopback"]
@@ -18,6 +19,9 @@ class OllamaLoopback(Loopback):
     """Speaks Ollama's `/api/chat`."""
 
     path = "/api/chat"
+
+    def _objections(self, request: Json) -> Iterator[str]:
+        return vendor_rules.ollama(request, self._signed)
 
     def _error_body(self, error: LoopbackError) -> Json:
         return {"error": error.message}

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from victor.testing import vendor_rules
 from victor.testing.loopback_http import Json, Loopback, LoopbackError, LoopbackReply, cut
 
 __all__ = ["ResponsesLoopback"]
@@ -30,6 +31,9 @@ class ResponsesLoopback(Loopback):
         if method == "POST" and target.endswith("/responses/input_tokens"):
             return 200, {"object": "response.input_tokens", "input_tokens": self.input_tokens}
         return super()._elsewhere(method, target)
+
+    def _objections(self, request: Json) -> Iterator[str]:
+        return vendor_rules.responses(request, self._signed)
 
     def _error_body(self, error: LoopbackError) -> Json:
         return {
