@@ -13,22 +13,31 @@ if TYPE_CHECKING:
     from victor.protocols import SessionInfo, SessionMatch
 
 
+_NUMBERS = 2
+"""The column from which on figures stand."""
+
+
 def session_table(sessions: tuple[SessionInfo, ...], current: str = "") -> Any:
-    """Return the sessions as a table, the one called `current` marked."""
-    from rich.table import Table
+    """Return the sessions as a table, the one called `current` marked.
+
+    Where it is too wide for the terminal, the titles are cut.
+    """
+    from rich.console import Group
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="dim")
-    rows = [_cells(info, current) for info in sessions]
-    for index, name in enumerate(("session", "used", "turns", "cost")):
-        # The title gives way, not these.
-        least = max((len(cells[index]) for cells in rows), default=0)
-        justify: Any = "right" if index > 1 else "left"
-        table.add_column(name, no_wrap=True, min_width=least, justify=justify)
-    table.add_column("title", overflow="ellipsis", no_wrap=True, ratio=1)
-    for cells, info in zip(rows, sessions, strict=True):
-        table.add_row(*map(Text, cells), titled(info))
-    return table
+    rows = [("session", "used", "turns", "cost"), *(_cells(info, current) for info in sessions)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    titles = [Text("title"), *map(titled, sessions)]
+    lines = []
+    for cells, title in zip(rows, titles, strict=True):
+        padded = (
+            cell.ljust(width) if index < _NUMBERS else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        line = Text("  ".join(padded) + "  ", no_wrap=True, overflow="ellipsis")
+        lines.append(line.append_text(title))
+    lines[0].stylize("dim")
+    return Group(*lines)
 
 
 def _cells(info: SessionInfo, current: str) -> tuple[str, ...]:
