@@ -5,6 +5,7 @@ from __future__ import annotations
 from victor.endpoints import RECORDS, Circuit, EndpointHealth, EndpointRecord, EndpointRecords
 from victor.errors import AuthenticationError, ProviderUnavailable, RateLimitError
 from victor.providers.anthropic import AnthropicProvider
+from victor.providers.local import LocalProvider
 from victor.providers.openai import OpenAIProvider
 from victor.rate_limits import Measure, RateLimit
 from victor.testing import ScriptedProvider
@@ -120,6 +121,12 @@ def test_endpoints_are_told_apart_by_vendor_address_key_and_model() -> None:
 def test_a_provider_in_this_process_is_an_endpoint_of_its_own() -> None:
     first, second = ScriptedProvider(), ScriptedProvider()
     assert RECORDS.of(first, "m") is not RECORDS.of(second, "m")
+
+
+def test_all_who_use_the_embedded_model_wait_for_the_same_place() -> None:
+    first, second = LocalProvider("0.5b"), LocalProvider("0.5b")
+    assert RECORDS.of(first, "m") is RECORDS.of(second, "m")
+    assert first.most_calls == 1
 
 
 def test_vendors_have_an_address_without_being_given_one() -> None:

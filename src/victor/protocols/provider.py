@@ -98,6 +98,10 @@ class IProvider(Protocol):
     `ReplyFinished`. Every failure is raised as a `ProviderError`, before or between deltas;
     a stream that breaks off raises `BadReply` and never ends silently. Closing the generator
     early cancels the call.
+
+    Three attributes are optional. By `address` (where the calls go) and `account` (whose they are)
+    providers that call the same endpoint share what is known of it; one without an address is an
+    endpoint of its own. `most_calls` is how many calls may run there at once.
     """
 
     @property

@@ -54,6 +54,8 @@ class LocalProvider:
     name = "local"
     most_calls = 1
     """The runtime answers one call at a time; others would wait inside of it, unseen."""
+    address = "this process"
+    """The same for all, since they share a loaded model."""
 
     def __init__(
         self,
