@@ -225,11 +225,14 @@ def elided(result: ToolResult, call: ToolCall | None) -> ToolResult:
     A result that is hardly longer than that line comes back as it is.
     """
     content = result.content
+    if len(content) <= _WORTH_ELIDING and result.images:
+        note = "[The picture was left out to save space; look again if you need it.]"
+        return replace(result, content=f"{content}\n{note}", images=())
     if len(content) <= _WORTH_ELIDING:
         return result
     begin = " ".join(content[: 2 * _EXCERPT].split())[:_EXCERPT]
     line = f"[{_named(call)}: {len(content):,} characters left out to save space."
-    return replace(result, content=f"{line} It began: {begin} ... {_way_back(result)}.]")
+    return replace(result, content=f"{line} It began: {begin} ... {_way_back(result)}.]", images=())
 
 
 def _named(call: ToolCall | None) -> str:

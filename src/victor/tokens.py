@@ -91,7 +91,7 @@ def _of_part(part: Part) -> int:
         case ToolCall(_, name, arguments, invalid):
             return MESSAGE_TOKENS + of_text(name) + of_text(invalid or str(arguments))
         case ToolResult(_, content):
-            return MESSAGE_TOKENS + of_text(content)
+            return MESSAGE_TOKENS + of_text(content) + IMAGE_TOKENS * len(part.images)
         case Image():
             return IMAGE_TOKENS
         case Document(data):

@@ -186,6 +186,9 @@ def _encode_part(part: Part, ids: dict[str, str]) -> Json | None:
             block: Json = {"type": "tool_result", "tool_use_id": _encode_id(part.call_id, ids)}
             if part.content:
                 block["content"] = part.content
+            if part.images:
+                parts: tuple[Part, ...] = (Text(part.content), *part.images)
+                block["content"] = [shown for one in parts if (shown := _encode_part(one, ids))]
             if part.is_error:
                 block["is_error"] = True
             return block

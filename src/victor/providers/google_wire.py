@@ -112,7 +112,9 @@ def _encode_tool(tool: ToolSpec) -> Json:
 
 
 def _encode_user(message: Message, names: dict[str, str]) -> list[Json]:
-    return [encoded for part in message.parts if (encoded := _encode_given(part, names))]
+    shown = [image for result in message.tool_results for image in result.images]
+    parts = (*message.parts, *shown)
+    return [encoded for part in parts if (encoded := _encode_given(part, names))]
 
 
 def _encode_given(part: Part, names: dict[str, str]) -> Json | None:

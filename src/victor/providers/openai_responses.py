@@ -144,10 +144,14 @@ def _encode_assistant(message: Message, provider: str) -> Iterator[Json]:
 
 
 def _encode_result(result: ToolResult) -> Json:
+    output: str | list[Json | None] = result.content
+    if result.images:
+        parts: tuple[Part, ...] = (Text(result.content), *result.images)
+        output = [_encode_content(part) for part in parts]
     return {
         "type": "function_call_output",
         "call_id": _encode_id(result.call_id),
-        "output": result.content,
+        "output": output,
     }
 
 

@@ -141,6 +141,11 @@ def _encode_messages(request: Request, preset: Preset) -> list[Json]:
                     }
                     for result in message.tool_results
                 )
+                shown = [image for result in message.tool_results for image in result.images]
+                if shown:
+                    # The protocol has no pictures in results: they come as from the user.
+                    pictures = Message(Role.USER, (Text("The pictures that were read:"), *shown))
+                    encoded.append({"role": "user", "content": _encode_user(pictures, preset)})
     return encoded
 
 

@@ -127,16 +127,24 @@ def _part_form(part: Part) -> dict[str, Any]:
                 form["invalid"] = part.invalid
             return form
         case ToolResult():
-            form = {"answers": part.call_id, "content": part.content}
-            if part.is_error:
-                form["error"] = True
-            if part.full_output:
-                form["full"] = part.full_output
-            return form
+            return _result_form(part)
         case Thinking(text, signature, provider):
             return {"thinking": text, "signature": signature, "provider": provider}
         case Image() | Document():
             return _file_form(part)
+
+
+def _result_form(result: ToolResult) -> dict[str, Any]:
+    form: dict[str, Any] = {"answers": result.call_id, "content": result.content}
+    if result.is_error:
+        form["error"] = True
+    if result.full_output:
+        form["full"] = result.full_output
+    if result.images:
+        form["images"] = [_file_form(image) for image in result.images]
+    if result.source:
+        form["source"] = result.source
+    return form
 
 
 def _file_form(part: Image | Document) -> dict[str, Any]:
@@ -180,8 +188,14 @@ def _call(form: Mapping[str, Any]) -> ToolCall:
 
 
 def _result(form: Mapping[str, Any]) -> ToolResult:
+    images = tuple(map(_image, form.get("images", ())))
     return ToolResult(
-        form["answers"], form["content"], form.get("error", False), form.get("full", "")
+        form["answers"],
+        form["content"],
+        form.get("error", False),
+        form.get("full", ""),
+        images,
+        form.get("source", ""),
     )
 
 

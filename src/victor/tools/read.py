@@ -176,7 +176,7 @@ def _streamed(raw: BinaryIO, beginning: bytes, stop: Stop) -> Iterator[str]:
             more, rest = 0, line
             while not rest.endswith("\n") and (rest := text.readline(_SKIPPED_AT_ONCE)):
                 stop.check()
-                more += len(rest)
+                more += len(body(rest))
             yield _cut(body(line), more)
     finally:
         text.detach()
