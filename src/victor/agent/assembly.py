@@ -15,8 +15,9 @@ from victor.agent.stages import Stages
 from victor.agent.turn_loop import TurnLoop
 from victor.errors import ConfigError
 from victor.events import CoordinatorFailed
+from victor.permissions import rule_places
 from victor.plugins import Group, installed, made
-from victor.protocols import Endpoint, IApprover, IProvider, ITool, Record, SessionInfo
+from victor.protocols import Endpoint, IApprover, IProvider, ISandbox, ITool, Record, SessionInfo
 
 if TYPE_CHECKING:
     from victor.config.settings import Settings
@@ -46,6 +47,8 @@ class _Given:
     approver: IApprover | None
     config: Mapping[str, Any]
     bus: EventBus
+    sandbox: ISandbox
+    """What commands run in; safety asks it, and the tools use it."""
 
 
 def assemble(
@@ -70,7 +73,8 @@ def assemble(
     config_coordinator = _config(settings, replaced.get("config"), bus)
     config = config_coordinator.get_config()
     chosen = model or config.get("model") or ""
-    given = _Given(provider, chosen, tools, workspace, approver, config, bus)
+    sandbox = _sandbox(config, workspace)
+    given = _Given(provider, chosen, tools, workspace, approver, config, bus, sandbox)
     coordinators: dict[str, Any] = {"config": config_coordinator}
     for name in COORDINATORS[1:]:
         coordinators[name] = _make(name, replaced.get(name), _MAKERS[name], given)
@@ -86,7 +90,18 @@ def configure(parts: Parts, config: Mapping[str, Any]) -> None:
         adopt = getattr(coordinator, "configure", None)
         if adopt is not None and name != "config":
             parts.bus.guard.require(name, "configure", partial(adopt, config))
+    _locate_rules(parts)
     parts.turn_loop.configure(config)
+
+
+def _locate_rules(parts: Parts) -> None:
+    """Let safety say of each rule where it stands, if the sources of settings tell."""
+    locate = getattr(parts.coordinators["safety"], "locate_rules", None)
+    explain = getattr(parts.coordinators["config"], "explain", None)
+    if locate is not None and explain is not None:
+        found = parts.bus.guard.require("config", "explain", partial(explain, "permissions"))
+        places = rule_places(found.source, found.value, found.overrode)
+        parts.bus.guard.require("safety", "locate_rules", partial(locate, places))
 
 
 def _stages(coordinators: Mapping[str, Any], config: Mapping[str, Any]) -> Stages:
@@ -230,10 +245,14 @@ def _prompt(given: _Given) -> Any:
 
 def _context(given: _Given) -> Any:
     from victor.agent.coordinators.context_coordinator import ContextCoordinator
+    from victor.agent.outputs import Outputs
     from victor.context import STRATEGIES
+    from victor.storage.location import data_folder
 
     plugged = installed().factories(Group.COMPACTION_STRATEGIES)
-    return ContextCoordinator(strategies={**STRATEGIES, **plugged})
+    folder = None if given.config.get("ephemeral", False) else data_folder() / "outputs"
+    left_out = None if folder is None else Outputs(folder)
+    return ContextCoordinator(strategies={**STRATEGIES, **plugged}, left_out=left_out)
 
 
 def _tool_selection(given: _Given) -> Any:
@@ -251,13 +270,24 @@ def _chat(given: _Given) -> Any:
     return ChatCoordinator(retries_of=RetryPolicy.of)
 
 
+def _sandbox(config: Mapping[str, Any], workspace: Path) -> ISandbox:
+    from victor.safety.sandbox import sandbox_of
+
+    return sandbox_of(config.get("sandbox") or "auto", workspace)
+
+
 def _safety(given: _Given) -> Any:
     from victor.agent.coordinators.safety_coordinator import SafetyCoordinator
+    from victor.config.rule_files import RuleFiles
     from victor.safety.commands import CommandAnalyst
 
-    own = tuple(tool.spec.name for tool in given.tools or ())
-    analyze = CommandAnalyst(given.workspace)
-    return SafetyCoordinator(approver=given.approver, analyze=analyze, trusted=own)
+    return SafetyCoordinator(
+        approver=given.approver,
+        analyze=CommandAnalyst(given.workspace),
+        trusted=tuple(tool.spec.name for tool in given.tools or ()),
+        store=RuleFiles(given.workspace),
+        sandbox=given.sandbox,
+    )
 
 
 def _checkpoint(given: _Given) -> Any:
@@ -280,14 +310,22 @@ def _tool(given: _Given) -> Any:
     from victor.agent.coordinators.tool_coordinator import ToolCoordinator
     from victor.storage.location import data_folder
     from victor.tools import builtin_tools, fit_arguments
+    from victor.tools.process import Limits
 
     rest = data_folder() / "outputs"
+    # What is ephemeral leaves nothing behind: of an output, only what the model is told is kept.
+    spill = None if given.config.get("ephemeral", False) else rest
     tools = given.tools
     if tools is None:
         plugged = _plugged_tools(given.bus.guard)
-        tools = (*builtin_tools(given.workspace, readable=(rest,)), *plugged)
-    # What is ephemeral leaves nothing behind: of an output, only what the model is told is kept.
-    spill = None if given.config.get("ephemeral", False) else rest
+        built_in = builtin_tools(
+            given.workspace,
+            readable=(rest,),
+            sandbox=given.sandbox,
+            limits=Limits.of(given.config),
+            spill_folder=spill,
+        )
+        tools = (*built_in, *plugged)
     return ToolCoordinator(tools, given.workspace, spill_folder=spill, fit_arguments=fit_arguments)
 
 

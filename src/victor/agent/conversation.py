@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,10 @@ class Conversation:
             created=now,
             updated=now,
         )
-        tell_tools = getattr(parts.coordinators["tool"], "start_session", None)
-        if tell_tools is not None:
-            self._guard.require("tool", "start_session", lambda: tell_tools(self.session_id))
+        for name in ("context", "tool"):
+            tell = getattr(parts.coordinators[name], "start_session", None)
+            if tell is not None:
+                self._guard.require(name, "start_session", partial(tell, self.session_id))
         start = parts.coordinators["session"].start
         await self._guard.critical("session", "start", lambda: start(info))
         self._begun = True
@@ -130,6 +132,7 @@ class Conversation:
             self._parts.bus.publish(HistoryRepaired("resume", repairs))
         context.replace(Context(messages), source="resume", emit=self._parts.bus.publish)
         self._parts.turn_loop.forget_mode()
+        self._parts.turn_loop.remember(records)
         self.session_id = session_id
         self._resumed = True
         self._turns = last_number(records)

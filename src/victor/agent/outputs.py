@@ -1,4 +1,4 @@
-"""Where the whole of a tool's output goes that is too long for the model: a file in a folder.
+"""Where text goes that is too long for the model, or was left out for it: files in a folder.
 
 Each session has a folder of its own, so that they do not write over each other's files, and what a
 session set aside goes when it is deleted.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from victor.messages import ToolCall
 
+LEFT_OUT = "left-out.md"
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -31,6 +32,13 @@ class Outputs:
         name = re.sub(r"[^A-Za-z0-9_-]", "_", f"{call.name}-{call.id}")[:80]
         file = self._of(session_id) / f"{name}-{self._kept}.txt"
         return await asyncio.to_thread(_write, file, content)
+
+    async def append(self, session_id: str, text: str) -> Path:
+        """Add to the file of what the session's compactions left out and return its path.
+
+        Raises `OSError`.
+        """
+        return await asyncio.to_thread(_append, self._of(session_id) / LEFT_OUT, text)
 
     async def forget(self, session_id: str) -> None:
         """Delete what the session has set aside. Raises `OSError`."""
@@ -56,4 +64,12 @@ def _write(file: Path, content: str) -> Path:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(content)
+    return file
+
+
+def _append(file: Path, text: str) -> Path:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    with os.fdopen(os.open(file, flags, 0o600), "a", encoding="utf-8") as stream:
+        stream.write(text)
     return file

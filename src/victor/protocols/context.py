@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from victor.messages import Context, Message
@@ -50,6 +51,14 @@ class BaseCompactionStrategy(ABC):
         model; otherwise it is `compact`.
         """
         return await self.compact(context)
+
+
+class ILeftOut(Protocol):
+    """Keeps what a compaction takes out, where the model's own tools can read it."""
+
+    async def append(self, session_id: str, text: str) -> Path:
+        """Keep `text` behind what was kept before and return where. Raises `OSError`."""
+        ...
 
 
 compaction_strategies: Registry[ICompactionStrategy] = Registry(

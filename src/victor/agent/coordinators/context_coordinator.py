@@ -15,11 +15,13 @@ from victor import steps, tokens
 from victor.agent.bounded import really_cancelled
 from victor.errors import CompactionError, ConfigError
 from victor.events import ContextCompacted, CoordinatorFailed, HistoryRepaired
+from victor.left_out import pointed, taken_out, transcript
 from victor.messages import Context, Message, ToolSpec
 from victor.pairing import repair
 from victor.protocols import CompactionRequest, Emit, ICompactionStrategy, Summarizer
 from victor.protocols.context import (
     BaseCompactionStrategy,
+    ILeftOut,
     compaction_strategies,
     register_compaction_strategy,
 )
@@ -52,16 +54,20 @@ class ContextCoordinator:
         strategies: Mapping[str, StrategyFactory] | None = None,
         count: Callable[[Message], int] = tokens.of_message,
         estimate: Callable[[str], int] = tokens.of_text,
+        left_out: ILeftOut | None = None,
     ) -> None:
         """Compact with `strategy` when more than `threshold` of the room is taken.
 
         `strategies` are the known ones by name; without them there is `truncation`, and what was
         registered. A strategy that is given as an object stays, whatever the settings name.
+        What a compaction takes out goes to `left_out`, and the model is told where.
         Raises `UnknownNameError` and `ConfigError`.
         """
         self._known = dict(strategies or {})
         self._tally = tokens.Tally(count)
         self._estimate = estimate
+        self._left_out = left_out
+        self._session_id = ""
         self._context: Context | None = Context()
         self._settled = 0
         """Tokens that the last compaction could not get below the threshold, and some; else 0."""
@@ -90,6 +96,10 @@ class ContextCoordinator:
         if not self._fixed and name != self._name:
             self._adopt(name)
         self._threshold = threshold
+
+    def start_session(self, session_id: str) -> None:
+        """Keep what is left out from now on as this session's."""
+        self._session_id = session_id
 
     def append(self, *messages: Message) -> None:
         """Add messages: a user message, or a whole step."""
@@ -133,9 +143,9 @@ class ContextCoordinator:
             return self.get_context()
         reason = f"over {self._threshold:.0%} of the {max(room, 0):,} tokens that there is room for"
         smaller = await self._attempt(max(int(limit * TARGET), 0), emit, summarize)
-        if smaller is None:
-            return self._finish(self.get_context().messages, limit, room, emit, TRUNCATION, reason)
-        return self._finish(smaller, limit, room, emit, self._name, reason)
+        name = TRUNCATION if smaller is None else self._name
+        cut = self._cut(smaller or self.get_context().messages, limit, room, emit)
+        return self._settle(await self._pointed(cut, room, emit), limit, emit, name, reason)
 
     def truncate(self, window: int, overhead: int, emit: Emit) -> Context:
         """Return a context that fits, made by the deterministic fallback alone.
@@ -146,8 +156,8 @@ class ContextCoordinator:
         limit = int(room * self._threshold)
         if self._tally.total <= limit:
             return self.get_context()
-        messages = self.get_context().messages
-        return self._finish(messages, limit, room, emit, TRUNCATION, "the fallback was asked for")
+        cut = self._cut(self.get_context().messages, limit, room, emit)
+        return self._settle(cut, limit, emit, TRUNCATION, "the fallback was asked for")
 
     async def _attempt(
         self, target: int, emit: Emit, summarize: Summarizer | None
@@ -187,20 +197,36 @@ class ContextCoordinator:
             emit(HistoryRepaired(self._name, repairs))
         return valid
 
-    def _finish(
-        self,
-        messages: tuple[Message, ...],
-        limit: int,
-        room: int,
-        emit: Emit,
-        strategy: str,
-        reason: str,
-    ) -> Context:
-        """Cut `messages` to `limit` as far as that goes, and to `room` in any case; adopt them."""
+    def _cut(
+        self, messages: tuple[Message, ...], limit: int, room: int, emit: Emit
+    ) -> tuple[Message, ...]:
+        """Cut `messages` to `limit` as far as that goes, and to `room` in any case."""
         count = self._tally.counter()
-        if sum(map(count, messages)) > limit:
-            messages = steps.truncated(messages, int(limit * TARGET), count)
-            messages = self._repaired(steps.squeezed(messages, room, count), TRUNCATION, emit)
+        if sum(map(count, messages)) <= limit:
+            return messages
+        messages = steps.truncated(messages, int(limit * TARGET), count)
+        return self._repaired(steps.squeezed(messages, room, count), TRUNCATION, emit)
+
+    async def _pointed(
+        self, after: tuple[Message, ...], room: int, emit: Emit
+    ) -> tuple[Message, ...]:
+        """Keep what was taken out, and say in `after` where; as it is where that fails."""
+        before = self.get_context().messages
+        gone = taken_out(before, after)
+        if self._left_out is None or not gone:
+            return after
+        try:
+            place = await self._left_out.append(self._session_id, transcript(gone))
+        except OSError as failure:
+            emit(CoordinatorFailed("context", "keep what was left out", str(failure)))
+            return after
+        told = pointed(after, before, str(place))
+        return told if sum(map(self._tally.counter(), told)) <= room else after
+
+    def _settle(
+        self, messages: tuple[Message, ...], limit: int, emit: Emit, strategy: str, reason: str
+    ) -> Context:
+        """Adopt the messages, and say so if they are others."""
         before = (len(self._tally.messages), self._tally.total)
         if messages != self.get_context().messages:
             self._set(messages)

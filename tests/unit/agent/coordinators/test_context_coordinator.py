@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -464,3 +465,47 @@ def test_what_is_registered_must_make_a_strategy() -> None:
             ContextCoordinator("nonsense")
     finally:
         compaction_strategies.unregister("nonsense")
+
+
+class Kept:
+    def __init__(self, failure: OSError | None = None) -> None:
+        self.failure = failure
+        self.texts: list[tuple[str, str]] = []
+
+    async def append(self, session_id: str, text: str) -> Path:
+        if self.failure is not None:
+            raise self.failure
+        self.texts.append((session_id, text))
+        return Path("/kept/left-out.md")
+
+
+@pytest.mark.parametrize("name", ["truncation", "tool_results", "semantic", "hybrid"])
+async def test_whatever_was_left_out_is_kept_and_the_model_is_told_where(name: str) -> None:
+    kept = Kept()
+    coordinator = filled(name, left_out=kept)
+    coordinator.start_session("s1")
+    before = coordinator.get_context().messages
+
+    await fitted(coordinator)
+
+    after = coordinator.get_context().messages
+    ((session, text),) = kept.texts
+    assert session == "s1"
+    assert sum("/kept/left-out.md" in shown(message) for message in after) == 1
+    still = {id(message) for message in after}
+    gone = [message for message in before if id(message) not in still]
+    assert gone
+    assert all(shown(message) in text for message in gone)
+
+
+async def test_where_nothing_can_be_kept_the_context_still_fits_and_no_place_is_told() -> None:
+    coordinator = filled("truncation", left_out=Kept(OSError("disk full")))
+
+    heard = await fitted(coordinator)
+
+    assert CoordinatorFailed("context", "keep what was left out", "disk full") in heard
+    assert all("/kept" not in shown(one) for one in coordinator.get_context().messages)
+
+
+def shown(message: Message) -> str:
+    return message.text + "".join(result.content for result in message.tool_results)
