@@ -31,7 +31,7 @@ def test_the_page_tells_of_each_preset_what_the_code_does(name: str) -> None:
 
 
 def test_the_page_names_every_reason_a_vendor_stops_for() -> None:
-    own = {StopReason.MAX_TOOL_ITERATIONS}
+    own = {StopReason.MAX_TOOL_ITERATIONS, StopReason.TOOL_LOOP}
     missing = [reason for reason in StopReason if reason not in own and f"`{reason}`" not in PAGE]
     assert missing == []
 
