@@ -92,6 +92,10 @@ def _encode_messages(request: Request) -> Iterator[Json]:
                         "tool_call_id": result.call_id,
                         "content": result.content,
                     }
+                shown = [image for result in message.tool_results for image in result.images]
+                if shown:
+                    # Only users' messages have pictures here.
+                    yield _encode_user(Message(Role.USER, tuple(shown)))
 
 
 def _encode_user(message: Message) -> Json:
