@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 @click.command()
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor(workspace: Path | None, as_json: bool) -> int:
+@click.option("--repair", is_flag=True, help="Repair the store first; nothing damaged is deleted.")
+def doctor(workspace: Path | None, as_json: bool, repair: bool) -> int:
     """Check what Victor needs: settings, models, storage, programs.
 
     Nothing is sent or downloaded. Ends with 1 if something that is needed is broken.
     """
     from victor.cli.findings import State, findings
 
+    if repair:
+        _repair(workspace)
     found = findings(workspace)
     broken = any(finding.state is State.BROKEN for finding in found)
     if as_json:
@@ -48,3 +51,17 @@ def doctor(workspace: Path | None, as_json: bool) -> int:
         if one.remedy:
             screen.print(Text(f"        {readable(one.remedy)}", style="dim"), soft_wrap=True)
     return ExitCode.FAILED if broken else ExitCode.DONE
+
+
+def _repair(workspace: Path | None) -> None:
+    """Tell on stderr what is done, as it is done."""
+    from victor.cli.start import Options, configuration
+    from victor.cli.store_findings import repairs
+    from victor.visible import readable
+
+    done = False
+    for text in repairs(configuration(Options(workspace)).get_config()):
+        click.echo(readable(text), err=True)
+        done = True
+    if not done:
+        click.echo("There is nothing to repair in the store.", err=True)

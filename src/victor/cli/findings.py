@@ -42,6 +42,8 @@ class Finding:
 
 def findings(workspace: Path | None) -> tuple[Finding, ...]:
     """Return everything that was looked at, in order of importance."""
+    from victor.cli.store_findings import store_findings
+
     options = Options(workspace)
     config: Mapping[str, Any] = {}
     found = [_victor(), _python()]
@@ -53,7 +55,7 @@ def findings(workspace: Path | None) -> tuple[Finding, ...]:
     except VictorError as error:
         found.append(Finding("configuration", State.BROKEN, *_told(error)))
     found += _models(config)
-    found += _store(config)
+    found += store_findings(config)
     found += _workspace(options)
     found += _programs()
     found += _sandbox(config, options)
@@ -138,42 +140,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return -1
-
-
-def _store(config: Mapping[str, Any]) -> Iterator[Finding]:
-    from victor.storage.location import checkpoints_database, sessions_database
-
-    named = config.get("session_store")
-    sessions = Path(named).expanduser() if named else sessions_database()
-    yield _writable("data folder", sessions.parent, "Set VICTOR_HOME to a folder of yours.")
-    for name, path in (("sessions", sessions), ("checkpoints", checkpoints_database())):
-        if path.exists():
-            yield _database(name, path)
-
-
-def _database(name: str, path: Path) -> Finding:
-    import sqlite3
-    from contextlib import closing
-
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-            answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except sqlite3.Error as error:
-        answer = str(error)
-    size = f"{_size(path) / 1e6:.1f} MB"
-    if answer == "ok":
-        return Finding(name, State.OK, f"{path}, {size}, intact")
-    return Finding(
-        name, State.BROKEN, f"{path}: {answer}", "Move the file away; a fresh one will be made."
-    )
-
-
-def _writable(name: str, folder: Path, remedy: str) -> Finding:
-    nearest = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
-        detail = f"{folder} is writable" if nearest == folder else f"{folder} will be made"
-        return Finding(name, State.OK, detail)
-    return Finding(name, State.BROKEN, f"{folder} cannot be written", remedy)
 
 
 def _workspace(options: Options) -> Iterator[Finding]:

@@ -70,3 +70,46 @@ class Holds:
             ) from None
         os.close(descriptor)
         return None
+
+
+def held_elsewhere(database: Path) -> str:
+    """Return the process that holds a session of the database for writing; empty if none does."""
+    for path in _locks(database):
+        if owner := _owner(path):
+            return owner
+    return ""
+
+
+def stale_locks(database: Path) -> tuple[Path, ...]:
+    """Return the lock files that no process holds any more. They keep nobody out."""
+    return tuple(path for path in _locks(database) if not _owner(path))
+
+
+def drop_stale(database: Path) -> int:
+    """Remove the lock files that no process holds, and return how many they were."""
+    stale = stale_locks(database)
+    for path in stale:
+        # Who takes one meanwhile finds that it is gone, and tries again.
+        path.unlink(missing_ok=True)
+    return len(stale)
+
+
+def _locks(database: Path) -> tuple[Path, ...]:
+    return tuple(sorted(database.with_name(f"{database.name}.locks").glob("*.lock")))
+
+
+def _owner(path: Path) -> str:
+    """Return the process that holds the lock; empty where none does."""
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.read(descriptor, 20).decode("ascii", "replace") or "unknown"
+    finally:
+        os.close(descriptor)
+    return ""

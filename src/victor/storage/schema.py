@@ -130,11 +130,13 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     Raises `SessionError` where the file is not Victor's, or a newer Victor's.
     """
     version = _version(connection, path)
+    if version == VERSION:
+        # Another process did it while this one waited for its turn.
+        return
     if version:
         _keep_copy(connection, backup_of(path, version))
     connection.execute("BEGIN IMMEDIATE")
     try:
-        # Another process may have done it between the look and the lock.
         for statements in MIGRATIONS[_version(connection, path) :]:
             for statement in statements:
                 connection.execute(statement)

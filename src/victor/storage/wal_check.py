@@ -113,7 +113,7 @@ def _verdict(path: Path, frames: tuple[Frame, ...], committed: tuple[int, ...] |
         lost = count - valid
         same = _salts(path)
         if lost > 0 and (same == salts or not frames or not frames[0].valid):
-            return f"{name} is damaged: {lost} of the {count} pages that it held are lost"
+            return f"{name} is damaged: {lost} of the {count} pages in it cannot be read"
         return ""
     # A transaction is only begun when the one before is on the disk.
     behind = sum(frame.commits for frame in frames[valid:])
