@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from victor.agent.orchestrator import AgentOrchestrator
-from victor.messages import Request, ToolResult
+from victor.messages import Request, ToolCall, ToolResult
 from victor.testing import ScriptedProvider, call
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ async def test_a_fact_that_was_left_out_is_one_search_away(
     (workspace / "notes.txt").write_text("The port is 48211.\n" + "filler line\n" * 400)
     asked: list[str] = []
 
-    def search(request: Request) -> list[object]:
+    def search(request: Request) -> list[ToolCall]:
         found = re.search(r"word for word in (\S+):", said(request))
         assert found, "the place was to be told"
         asked.append(found[1])
