@@ -58,12 +58,68 @@ def restored(records: tuple[Record, ...]) -> tuple[tuple[Message, ...], tuple[st
 
     A call that was begun and has no result gets one that says so.
     """
+    records = in_force(records)
     rebuilding = _Rebuilding(records)
     for record in records:
         rebuilding.add(record)
     rebuilding.close_step()
     messages, repairs = repair(tuple(rebuilding.messages))
     return messages, (*rebuilding.notes, *repairs)
+
+
+def in_force(records: tuple[Record, ...]) -> tuple[Record, ...]:
+    """Return the records that the conversation goes by: without the turns that were taken back."""
+    if not any(record.kind == "rewound" for record in records):
+        return records
+    kept, _ = _rewound(records)
+    return tuple(kept)
+
+
+def last_rewind(records: tuple[Record, ...]) -> Record | None:
+    """Return what a redo brings back: the last `rewound` record that no turn came after."""
+    if not any(record.kind == "rewound" for record in records):
+        return None
+    _, taken = _rewound(records)
+    return taken[-1][0] if taken else None
+
+
+def restored_files(records: tuple[Record, ...]) -> tuple[str, ...]:
+    """Return the files that were taken back or brought back since the last turn began."""
+    files: dict[str, None] = {}
+    for record in reversed(records):
+        if record.kind == "user":
+            break
+        if record.kind == "rewound":
+            files.update(dict.fromkeys(record.data.get("files", ())))
+    return tuple(files)
+
+
+def _rewound(
+    records: tuple[Record, ...],
+) -> tuple[list[Record], list[tuple[Record, list[Record]]]]:
+    """Return the records in force, and what was taken back, each with its `rewound` record."""
+    kept: list[Record] = []
+    taken: list[tuple[Record, list[Record]]] = []
+    for record in records:
+        if record.kind != "rewound":
+            if record.kind == "user":
+                taken.clear()
+            kept.append(record)
+        elif not record.data.get("redo"):
+            start = _beginning(kept, record.data.get("to", ""))
+            taken.append((record, kept[start:]))
+            del kept[start:]
+        elif taken:
+            kept.extend(taken.pop()[1])
+    return kept, taken
+
+
+def _beginning(records: list[Record], turn_id: str) -> int:
+    """Return where the turn begins; the end where there is none of it."""
+    if not turn_id:
+        return len(records)
+    begins = (n for n, one in enumerate(records) if (one.kind, one.turn_id) == ("user", turn_id))
+    return next(begins, len(records))
 
 
 def turns(records: Iterable[Record]) -> tuple[RecordedTurn, ...]:

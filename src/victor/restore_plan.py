@@ -22,6 +22,56 @@ class Plan:
     """Paths left as they are, because they are not what the agent last left there."""
 
 
+@dataclass(frozen=True, slots=True)
+class UndoReport:
+    """What an undo, redo or rewind did to files, or would do. A path may stand in two of the
+    lists: restored to what a person had made of it, and in conflict with the agent's work before.
+    """
+
+    turn_id: str = ""
+    """The turn that was taken back, or came back; empty where there was none."""
+    restored: tuple[str, ...] = ()
+    """Files that are again as they were."""
+    removed: tuple[str, ...] = ()
+    """Files and empty folders that are gone again."""
+    conflicts: tuple[str, ...] = ()
+    """Files left as they are, because they are not what was last left there."""
+    skipped: tuple[str, ...] = ()
+    """What had not been kept, with the reason."""
+    diff: str = ""
+    """With a preview: what would change, as a unified diff."""
+    turns: tuple[str, ...] = ()
+    """Every turn that was taken back, or came back, oldest first."""
+    conversation: bool = False
+    """Whether the model no longer sees these turns, or sees them again."""
+    restore_id: str = ""
+    """The checkpoint that a redo takes back, or took back; empty where files are left alone."""
+
+    @property
+    def changes(self) -> int:
+        """How many paths change."""
+        return len(self.restored) + len(self.removed)
+
+
+def report(
+    checkpoints: tuple[Checkpoint, ...], planned: Plan, left: tuple[str, ...] = ()
+) -> UndoReport:
+    """Return what was done, or is planned, where nothing was `left` as it is."""
+    done = [change for change in planned.changes if change.path not in left]
+    # A folder stays for what somebody else has put into it, and that is no conflict.
+    folders = {change.path for change in planned.changes if change.now.is_folder}
+    blocked = (path for path in left if path not in planned.conflicts and path not in folders)
+    turns = tuple(dict.fromkeys(one.turn_id for one in checkpoints))
+    return UndoReport(
+        turns[-1] if turns else "",
+        tuple(change.path for change in done if not change.then.is_absent),
+        tuple(change.path for change in done if change.then.is_absent),
+        (*planned.conflicts, *blocked),
+        tuple(dict.fromkeys(note for one in checkpoints for note in one.skipped)),
+        turns=turns,
+    )
+
+
 def plan(checkpoints: Iterable[Checkpoint], now: Mapping[str, FileState]) -> Plan:
     """Return the way back through the checkpoints, given oldest first, from what is there `now`.
 

@@ -155,6 +155,22 @@ def test_undo_takes_back_the_last_turn_after_a_preview(
     code, out, _ = victor("undo", "--yes")
     assert (code, "Restored 1" in out) == (0, True)
     assert file.read_text() == "old\n"
+    code, out, _ = victor("redo", "--json")
+    preview = json.loads(out)
+    assert (code, preview["done"], preview["restored"]) == (0, False, [str(file)])
+    assert file.read_text() == "old\n"
+    assert json.loads(victor("redo", "--json", "--yes")[1])["done"]
+    assert file.read_text() == "new\n"
+    assert "Write it" in victor("rewind")[1]
+    assert json.loads(victor("rewind", "--json")[1])[0]["paths"] == [str(file)]
+    code, out, _ = victor("rewind", "1", "--yes")
+    assert (code, "conversation: 1 turn, 1" in out, file.read_text()) == (0, True, "old\n")
+    assert "no turn to go back to" in victor("rewind")[1]
+    assert "Restored 1" in victor("redo", "--yes")[1]
+    assert "nothing to redo" in victor("redo")[1]
+    assert victor("rewind", "1", "--files", "--yes")[0] == 0
+    assert file.read_text() == "old\n"
+    assert victor("rewind", "7")[0] == 1
 
 
 def test_one_turn_with_the_help_of_every_option(

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from victor.agent.coordinators.checkpoint_coordinator import UndoReport
 from victor.agent.orchestrator import AgentOrchestrator
+from victor.errors import SessionError
 from victor.events import CheckpointTaken, ToolCallStarted
 from victor.messages import Effect
-from victor.testing import RecordingObserver, call
+from victor.testing import RecordingObserver, ScriptedProvider, call
 from victor.tools.decorator import tool
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -97,3 +99,82 @@ async def test_what_was_undone_is_there_again_after_a_resume_and_a_redo(
         assert "+new" in (await second.preview_redo()).diff
         assert (await second.redo()).restored == (str(workspace / "new.txt"),)
     assert (workspace / "new.txt").read_text() == "new\n"
+
+
+async def test_a_rewind_takes_back_files_and_turns_and_a_redo_brings_both_back(
+    new: New, workspace: Path
+) -> None:
+    orchestrator = new(
+        [call("write", path="a.txt", content="1")],
+        "One.",
+        [call("write", path="a.txt", content="2")],
+        "Two.",
+        "Three.",
+        "Four.",
+    )
+    async with orchestrator:
+        for words in ("one", "two", "three"):
+            await orchestrator.chat(words)
+        seen = orchestrator.context_coordinator.get_context().messages
+        assert [(point.number, point.words) for point in await orchestrator.points()] == [
+            (1, "one"),
+            (2, "two"),
+            (3, "three"),
+        ]
+        preview = await orchestrator.preview_rewind(2)
+        assert len(preview.turns) == 2
+        assert "-2" in preview.diff
+        report = await orchestrator.rewind(2)
+        assert report.restored == (str(workspace / "a.txt"),)
+        assert (workspace / "a.txt").read_text() == "1"
+        assert [point.number for point in await orchestrator.points()] == [1]
+        left = orchestrator.context_coordinator.get_context().messages
+        assert left == seen[: len(left)]
+        assert left[-1].text == "One."
+        with pytest.raises(SessionError, match="no turn 3"):
+            await orchestrator.rewind(3)
+        assert (await orchestrator.preview_redo()).conversation
+        assert (await orchestrator.redo()).conversation
+        assert orchestrator.context_coordinator.get_context().messages == seen
+        assert (workspace / "a.txt").read_text() == "2"
+        assert await orchestrator.redo() == UndoReport()
+        await orchestrator.rewind(3, files=False)
+        await orchestrator.chat("four")
+        assert [point.number for point in await orchestrator.points()] == [1, 2, 4]
+        assert await orchestrator.redo() == UndoReport()
+
+
+async def test_a_rewind_of_files_alone_leaves_the_conversation_and_the_model_is_told(
+    new: New, workspace: Path
+) -> None:
+    provider = ScriptedProvider([call("write", path="a.txt", content="1")], "One.", "Two.")
+    orchestrator = new(provider=provider)
+    async with orchestrator:
+        await orchestrator.chat("one")
+        await orchestrator.rewind(1, conversation=False)
+        assert not (workspace / "a.txt").exists()
+        await orchestrator.chat("two")
+    said = provider.requests[-1].messages[-1].text
+    assert said.startswith("two")
+    assert "changes of yours in: a.txt" in said
+
+
+async def test_a_rewound_conversation_stays_so_after_a_resume_and_comes_back(new: New) -> None:
+    more: dict[str, Any] = {"ephemeral": False}
+    async with new("One.", "Two.", **more) as first:
+        await first.chat("one")
+        await first.chat("two")
+        await first.rewind(2)
+    async with new("Three.", **more) as second:
+        messages = await second.resume("last")
+        assert [message.text for message in messages] == ["one", "One."]
+        assert (await second.redo()).conversation
+        assert len(second.context_coordinator.get_context().messages) == 4
+
+
+async def test_without_a_turn_there_is_nothing_to_take_back(new: New) -> None:
+    async with new("One.") as orchestrator:
+        assert await orchestrator.undo() == await orchestrator.redo() == UndoReport()
+        assert await orchestrator.points() == ()
+        with pytest.raises(SessionError, match="There are: none"):
+            await orchestrator.rewind(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -15,12 +16,17 @@ from victor.agent.stages import ModeStage, ProviderStage
 from victor.agent.structured_output import OutputCheck
 from victor.agent.turn import Turn
 from victor.budget import Budget
-from victor.errors import SessionError, VictorError
+from victor.errors import SessionError, SessionNotFound, VictorError
 from victor.events import HistoryRepaired, SessionStarted
-from victor.history import last_number
+from victor.history import last_number, restored_files
 from victor.intents import Unfinished, unfinished
 from victor.messages import Context, Message
 from victor.protocols import Endpoint, Mode, Record, SessionInfo
+
+_RESTORED = (
+    "[The user has undone or redone changes of yours in: {}. They are not as you left them.]"
+)
+"""What the model is told with the next turn, as it could not know."""
 
 
 class Conversation:
@@ -36,6 +42,8 @@ class Conversation:
         self._begun = False
         self._resumed = False
         self._turns = 0
+        self._restored: tuple[str, ...] = ()
+        """Files that were taken back or brought back, which the model does not know yet."""
         self._unfinished: tuple[tuple[Record, ...], Unfinished] | None = None
         """The record that was resumed, where it broke off in a step of which calls may run again"""
         self._budget = SessionBudget(budget, parts.coordinators["config"].get_config())
@@ -136,6 +144,7 @@ class Conversation:
         self.session_id = session_id
         self._resumed = True
         self._turns = last_number(records)
+        self._restored = restored_files(records)
         self._budget.restore(records)
         left = unfinished(records)
         self._unfinished = None if left is None else (records, left)
@@ -155,6 +164,28 @@ class Conversation:
         messages = self._parts.coordinators["session"].messages((*records, *done))
         context = self._parts.coordinators["context"]
         context.replace(Context(messages), source="resume", emit=self._parts.bus.publish)
+
+    async def records(self) -> tuple[Record, ...]:
+        """Return what is on record of it; nothing before the first turn. Raises `SessionError`."""
+        try:
+            session = self._parts.coordinators["session"]
+            found: tuple[Record, ...] = await session.load(self.session_id)
+        except SessionNotFound:
+            return ()
+        return found
+
+    async def note(self, record: Record) -> None:
+        """Put on record what was done to the conversation from outside. Raises `SessionError`."""
+        self._restored = restored_files((record,)) or self._restored
+        store = self._parts.coordinators["session"].record
+        await self._guard.critical("session", "record", lambda: store(self.session_id, record))
+
+    async def rebuild(self) -> None:
+        """Let the model see what the record says now. Raises `SessionError`."""
+        messages = self._parts.coordinators["session"].messages(await self.records())
+        context = self._parts.coordinators["context"]
+        context.replace(Context(messages), source="rewind", emit=self._parts.bus.publish)
+        self._parts.turn_loop.forget_mode()
 
     async def fork(self, session_id: str, at_turn: int | None) -> tuple[Message, ...]:
         """Go on with a copy of a recorded session; return its messages. Raises as `resume`."""
@@ -191,7 +222,14 @@ class Conversation:
         }
         turn_id = f"{self.session_id}-{self._turns}"
         budget = self._budget.of_turn()
-        return Turn(self.session_id, turn_id, text, facts, check, budget=budget)
+        note = ""
+        if text and self._restored:
+            note = _RESTORED.format(", ".join(map(self._name, self._restored)))
+            self._restored = ()
+        return Turn(self.session_id, turn_id, text, facts, check, note=note, budget=budget)
+
+    def _name(self, path: str) -> str:
+        return path.removeprefix(f"{self._workspace}{os.sep}")
 
     async def _load_config(self) -> Mapping[str, Any]:
         load = self._parts.coordinators["config"].load

@@ -13,7 +13,7 @@ from victor.agent.assembly import assemble
 from victor.agent.conversation import Conversation
 from victor.agent.coordinator_access import Coordinators, named
 from victor.agent.guard import Health, State
-from victor.agent.session_access import SessionAccess
+from victor.agent.restore_access import RestoreAccess
 from victor.agent.turn_stream import stream_turn
 from victor.errors import SessionError, TurnInProgress, VictorError, WrongEventLoop
 from victor.events import Event, ModeChanged, ProviderSwitched, TextDelta
@@ -33,12 +33,11 @@ from victor.protocols.workflow import IWorkflow, WorkflowResult
 if TYPE_CHECKING:
     from typing import Self, Unpack
 
-    from victor.agent.coordinators.checkpoint_coordinator import UndoReport
     from victor.budget import Budget
     from victor.config.settings import Settings
 
 
-class AgentOrchestrator(SessionAccess):
+class AgentOrchestrator(RestoreAccess):
     """One conversation with an agent that may use tools in a workspace.
 
     Not thread-safe: it belongs to the event loop that it is first used in, and raises
@@ -162,26 +161,6 @@ class AgentOrchestrator(SessionAccess):
         self.config_coordinator.set("mode", after.value, source="set_mode")
         if before is not after:
             self._bus.publish(ModeChanged(before, after))
-
-    async def preview_undo(self) -> UndoReport:
-        """Return what `undo` would do, with a diff, and do nothing."""
-        self._enter()
-        return await self.checkpoint_coordinator.preview_undo(self.session_id)
-
-    async def undo(self) -> UndoReport:
-        """Take back the last turn's changes to files; a file changed by others since is left."""
-        self._enter()
-        return await self.checkpoint_coordinator.undo(self.session_id)
-
-    async def preview_redo(self) -> UndoReport:
-        """Return what `redo` would do, with a diff, and do nothing."""
-        self._enter()
-        return await self.checkpoint_coordinator.preview_redo(self.session_id)
-
-    async def redo(self) -> UndoReport:
-        """Bring back what was undone last, unless the agent has changed something since."""
-        self._enter()
-        return await self.checkpoint_coordinator.redo(self.session_id)
 
     async def run_workflow(
         self, workflow: IWorkflow | Path | str, inputs: JsonObject | None = None

@@ -27,6 +27,8 @@ class Turn:
     """What its answer must be; None for words."""
     messages: list[Message] = field(default_factory=list)
     """Those that the turn has added to the context so far."""
+    note: str = ""
+    """What the model is told behind the user's words."""
     usage: Usage = field(default_factory=Usage)
     cost: float | None = 0.0
     """US dollars of its model calls by list price; None once one of them was unpriced."""

@@ -176,7 +176,7 @@ class TurnLoop:
 
     async def _message(self, turn: Turn) -> Message:
         """Return the user's message; behind their words, what has changed since it was told."""
-        notes = (self._mode_told(), await self._tools.note(turn))
+        notes = (self._mode_told(), turn.note, await self._tools.note(turn))
         behind = tuple(Text(f"\n\n{note}") for note in notes if note)
         return Message(Role.USER, (Text(turn.text), *behind)) if behind else user(turn.text)
 

@@ -21,6 +21,8 @@ _COMMANDS = {
     "fork": "victor.cli.fork_command:fork",
     "models": "victor.cli.models_command:models",
     "providers": "victor.cli.providers_command:providers",
+    "redo": "victor.cli.undo_command:redo",
+    "rewind": "victor.cli.undo_command:rewind",
     "run": "victor.cli.run_command:run_workflow",
     "sessions": "victor.cli.sessions_commands:sessions",
     "tools": "victor.cli.tools_command:tools",

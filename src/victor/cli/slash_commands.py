@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from victor.cli.approval import ReadLine, read_typed_line
+from victor.cli.restore_view import show_points, show_preview, show_result
 from victor.cli.session_table import session_table
-from victor.cli.turn_view import diff_lines
 from victor.errors import VictorError
 from victor.visible import one_line, readable
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from victor.agent.orchestrator import AgentOrchestrator
     from victor.protocols import IProvider
+    from victor.restore_plan import UndoReport
 
 
 class Leave(Exception):
@@ -186,51 +187,40 @@ async def _tools(desk: Desk, argument: str) -> None:
 
 
 async def _undo(desk: Desk, argument: str) -> None:
-    report = await desk.orchestrator.preview_undo()
-    if not show_undo(desk.console, report):
-        desk.say("There is nothing to undo.")
+    orchestrator = desk.orchestrator
+    await _agreed(desk, "undo", await orchestrator.preview_undo(), orchestrator.undo)
+
+
+async def _redo(desk: Desk, argument: str) -> None:
+    orchestrator = desk.orchestrator
+    await _agreed(desk, "redo", await orchestrator.preview_redo(), orchestrator.redo)
+
+
+async def _rewind(desk: Desk, argument: str) -> None:
+    """Go back to before a turn; without one, list the turns. `files` or `conversation`: only it."""
+    orchestrator = desk.orchestrator
+    number, _, part = argument.partition(" ")
+    if not number.isdecimal() or part not in ("", "files", "conversation"):
+        show_points(desk.console, await orchestrator.points())
+        desk.say("/rewind TURN goes back to before it; add files or conversation for one of them.")
         return
-    if await desk.confirm("Undo this?"):
-        show_undo_result(desk.console, await desk.orchestrator.undo())
+    turn, files, conversation = int(number), part != "conversation", part != "files"
+    await _agreed(
+        desk,
+        "rewind",
+        await orchestrator.preview_rewind(turn, files=files, conversation=conversation),
+        lambda: orchestrator.rewind(turn, files=files, conversation=conversation),
+    )
 
 
-def show_undo(console: Console, report: Any) -> bool:
-    """Print what an undo would do; return whether it would do anything."""
-    from rich.text import Text
-
-    changes = [*report.restored, *report.removed]
-    for path in report.restored:
-        console.print(Text(readable(f"  restore {path}")))
-    for path in report.removed:
-        console.print(Text(readable(f"  remove  {path}")))
-    _show_kept(console, report)
-    for line in diff_lines(_diff_of(report), limit=200):
-        console.print(line)
-    return bool(changes)
-
-
-def show_undo_result(console: Console, report: Any) -> None:
-    """Print what an undo did."""
-    from rich.text import Text
-
-    done = f"Restored {len(report.restored)}, removed {len(report.removed)} files."
-    console.print(Text(done, style="green"))
-    _show_kept(console, report)
-
-
-def _show_kept(console: Console, report: Any) -> None:
-    from rich.text import Text
-
-    for path in report.conflicts:
-        told = f"  keep    {path}: changed since by somebody else"
-        console.print(Text(readable(told), style="yellow"))
-    for path in report.skipped:
-        console.print(Text(readable(f"  keep    {path}"), style="yellow"))
-
-
-def _diff_of(report: Any) -> str:
-    diff = getattr(report, "diff", "")
-    return diff if isinstance(diff, str) else "\n".join(diff)
+async def _agreed(
+    desk: Desk, verb: str, preview: UndoReport, act: Callable[[], Awaitable[UndoReport]]
+) -> None:
+    """Show what would be done, and do it once the person agrees."""
+    if not show_preview(desk.console, preview):
+        desk.say(f"There is nothing to {verb}.")
+    elif await desk.confirm(f"{verb.capitalize()} this?"):
+        show_result(desk.console, await act())
 
 
 async def _sessions(desk: Desk, argument: str) -> None:
@@ -288,6 +278,10 @@ COMMANDS: Mapping[str, Command] = {
     "prompt": Command("", "show the parts of the system prompt", _prompt),
     "tools": Command("", "list the tools", _tools),
     "undo": Command("", "take back the last turn's changes to files, after a preview", _undo),
+    "redo": Command("", "bring back what was taken back last, after a preview", _redo),
+    "rewind": Command(
+        "[TURN [files|conversation]]", "go back to before a turn, after a preview", _rewind
+    ),
     "sessions": Command("", "list the recorded sessions of this folder", _sessions),
     "resume": Command("[ID]", "go on with a recorded session, by default the last one", _resume),
     "clear": Command("", "begin a new session; the old one stays recorded", _clear),

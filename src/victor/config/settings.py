@@ -226,6 +226,12 @@ class Settings(BaseModel):
     enable_checkpoints: bool = True
     """Whether files are kept before a call that may change them, so that it can be undone."""
 
+    checkpoint_days: float = Field(default=30.0, gt=0)
+    """For how many days what an undo needs is kept, and outputs that were set aside."""
+
+    checkpoint_limit_mb: float = Field(default=1024.0, gt=0)
+    """Megabytes that checkpoints may take together; beyond it the oldest are let go."""
+
     ephemeral: bool = False
     """Whether the session is kept in memory only, and lost at the end."""
 

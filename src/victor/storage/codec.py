@@ -29,7 +29,9 @@ from victor.protocols import Intent, Record
 VERSION = 1
 """The form of a record that this module writes; it reads every form up to it."""
 
-KINDS = frozenset({"user", "reply", "result", "tool", "cancelled", "failed", "compacted", "ended"})
+KINDS = frozenset(
+    {"user", "reply", "result", "tool", "cancelled", "failed", "compacted", "ended", "rewound"}
+)
 """The kinds of record there are."""
 
 _NEWER = "It was written by a newer version of Victor: update Victor to read it."

@@ -91,7 +91,8 @@ class WorkspaceWatch:
         self._apart = frozenset(os.path.realpath(folder) for folder in apart)
         self._shadow = shadow
         self._limits = limits or Limits()
-        self._known: dict[str, Known] | None = None
+        self._known: dict[str, Known] = {}
+        self._opened = False
         self._begun: dict[str, _Seen] = {}
         self._lock = asyncio.Lock()
 
@@ -116,14 +117,15 @@ class WorkspaceWatch:
     async def aclose(self) -> None:
         """Release the copy."""
         self._begun.clear()
-        self._known = None
+        self._opened = False
         async with self._lock:
             await asyncio.to_thread(self._shadow.close)
 
     def _look(self) -> _Seen:
         """Walk the workspace, and read what is not known yet."""
-        if self._known is None:
+        if not self._opened:
             self._known = self._shadow.known()
+            self._opened = True
         seen = _Seen(time.time_ns())
         for path, look in self._walk(seen):
             seen.looks[path] = look
@@ -161,7 +163,7 @@ class WorkspaceWatch:
 
     def _read(self, seen: _Seen) -> None:
         """Find the content of each file, reading those that look different from before."""
-        known = self._known or {}
+        known = self._known
         fresh: dict[str, Known] = {}
         waiting: dict[str, bytes] = {}
         room = self._limits.bytes
@@ -191,7 +193,7 @@ class WorkspaceWatch:
         self._note(seen, fresh, waiting)
 
     def _note(self, seen: _Seen, fresh: dict[str, Known], contents: Mapping[str, bytes]) -> None:
-        known = self._known or {}
+        known = self._known
         if contents:
             self._shadow.keep(contents)
         gone = [path for path in known if path not in seen.looks] if seen.complete else []

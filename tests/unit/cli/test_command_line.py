@@ -66,7 +66,18 @@ def test_every_command_and_option_says_what_it_is_for() -> None:
 def test_help_lists_the_commands_and_the_exit_codes(victor: Command) -> None:
     ended = victor("--help")
     assert ended.code == 0
-    for word in ("chat", "doctor", "config", "sessions", "models", "tools", "run", "eval", "undo"):
+    for word in (
+        "chat",
+        "doctor",
+        "config",
+        "sessions",
+        "models",
+        "tools",
+        "run",
+        "eval",
+        "undo",
+        "redo",
+    ):
         assert f"  {word} " in ended.out
     assert "75 worth a retry" in ended.out
 

@@ -246,6 +246,25 @@ def test_undo_shows_the_difference_and_asks(table: Callable[..., Table], folder:
     assert file.read_text() == "old\n"
 
 
+def test_rewind_lists_the_turns_goes_back_and_redo_brings_back(
+    table: Callable[..., Table], folder: Path
+) -> None:
+    one = table(call("write", path="a.txt", content="new\n"), "Written.", "Yes.")
+    one.answers = ["y", "y", "y"]
+    one.talk(
+        "Write", "And", "/rewind", "/rewind 1", "/context", "/redo", "/context", "/rewind 2 files"
+    )
+    assert "   1  Write  (1 paths changed)" in one.shown
+    assert "conversation: 2 turns, 1, 2" in one.shown
+    assert "removed 1 files" in one.shown
+    assert "0 messages" in one.shown
+    assert "6 messages" in one.shown
+    assert (folder / "a.txt").read_text() == "new\n"
+    one.talk("/redo", "/rewind 9")
+    assert "nothing to redo" in one.shown
+    assert "There is no turn 9" in one.shown
+
+
 def test_clear_begins_anew_and_resume_goes_back(table: Callable[..., Table]) -> None:
     one = table()
     one.talk("Hello", "/clear", "/context", "/resume", "/context", "/sessions")

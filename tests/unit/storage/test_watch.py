@@ -252,6 +252,8 @@ async def test_a_later_look_reads_only_what_looks_different(
         read.clear()
         await watch.begin("c1")
         assert len(read) == expected
+        await watch.end("c1")
+        assert len(read) == expected
         await watch.aclose()
 
 

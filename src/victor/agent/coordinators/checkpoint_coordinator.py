@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import time
 from typing import Any
@@ -18,43 +18,20 @@ from victor.protocols import (
 )
 from victor.restore_plan import (
     Plan,
+    UndoReport,
     cut_short,
     last_restore,
     last_turn,
     of_turns,
     plan,
+    report,
     restored_by,
 )
 
 _DAY_SECONDS = 24 * 3600.0
 _MEGABYTE = 1024 * 1024
 
-
-@dataclass(frozen=True, slots=True)
-class UndoReport:
-    """What an undo, redo or rewind did to files, or would do. A path may stand in two of the
-    lists: restored to what a person had made of it, and in conflict with the agent's work before.
-    """
-
-    turn_id: str = ""
-    """The turn that was taken back, or came back; empty where there was none."""
-    restored: tuple[str, ...] = ()
-    """Files that are again as they were."""
-    removed: tuple[str, ...] = ()
-    """Files and empty folders that are gone again."""
-    conflicts: tuple[str, ...] = ()
-    """Files left as they are, because they are not what was last left there."""
-    skipped: tuple[str, ...] = ()
-    """What had not been kept, with the reason."""
-    diff: str = ""
-    """With a preview: what would change, as a unified diff."""
-    turns: tuple[str, ...] = ()
-    """Every turn that was taken back, or came back, oldest first."""
-
-    @property
-    def changes(self) -> int:
-        """How many paths change."""
-        return len(self.restored) + len(self.removed)
+__all__ = ["CheckpointCoordinator", "UndoReport"]
 
 
 class CheckpointCoordinator:
@@ -144,7 +121,8 @@ class CheckpointCoordinator:
         planned = await self._plan((taken,))
         left = await self._files.restore(planned.changes, self._store.content)
         await self._store.mark(undone=(taken.id,), standing=taken.restores)
-        return _report(restored_by(taken, checkpoints), planned, left)
+        done = report(restored_by(taken, checkpoints), planned, left)
+        return replace(done, restore_id=taken.id)
 
     async def preview_redo(self, session_id: str) -> UndoReport:
         """Return what `redo` would do now, and change nothing. Raises `CheckpointError`."""
@@ -154,7 +132,8 @@ class CheckpointCoordinator:
             return UndoReport()
         planned = await self._plan((taken,))
         diff = await self._files.diff(planned.changes, self._store.content)
-        return replace(_report(restored_by(taken, checkpoints), planned), diff=diff)
+        would = report(restored_by(taken, checkpoints), planned)
+        return replace(would, diff=diff, restore_id=taken.id)
 
     async def rewind(self, session_id: str, turn_ids: tuple[str, ...]) -> UndoReport:
         """Take back what these turns changed, as `undo` does for one. Raises `CheckpointError`."""
@@ -196,12 +175,12 @@ class CheckpointCoordinator:
         restore = await self._keep_for_redo(known, checkpoints, planned.changes)
         left = await self._files.restore(planned.changes, self._store.content)
         await self._store.mark(undone=restore.restores)
-        return _report(checkpoints, planned, left)
+        return replace(report(checkpoints, planned, left), restore_id=restore.id)
 
     async def _preview(self, checkpoints: tuple[Checkpoint, ...]) -> UndoReport:
         planned = await self._plan(checkpoints)
         diff = await self._files.diff(planned.changes, self._store.content)
-        return replace(_report(checkpoints, planned), diff=diff)
+        return replace(report(checkpoints, planned), diff=diff)
 
     async def _plan(self, checkpoints: tuple[Checkpoint, ...]) -> Plan:
         paths = dict.fromkeys(path for checkpoint in checkpoints for path in checkpoint.before)
@@ -242,21 +221,3 @@ class CheckpointCoordinator:
         contents = {sha: content for sha, content in kept.contents.items() if sha in shas}
         await self._store.put(restore, contents)
         return restore
-
-
-def _report(
-    checkpoints: tuple[Checkpoint, ...], planned: Plan, left: tuple[str, ...] = ()
-) -> UndoReport:
-    done = [change for change in planned.changes if change.path not in left]
-    # A folder stays for what somebody else has put into it, and that is no conflict.
-    folders = {change.path for change in planned.changes if change.now.is_folder}
-    blocked = (path for path in left if path not in planned.conflicts and path not in folders)
-    turns = tuple(dict.fromkeys(one.turn_id for one in checkpoints))
-    return UndoReport(
-        turns[-1] if turns else "",
-        tuple(change.path for change in done if not change.then.is_absent),
-        tuple(change.path for change in done if change.then.is_absent),
-        (*planned.conflicts, *blocked),
-        tuple(dict.fromkeys(note for one in checkpoints for note in one.skipped)),
-        turns=turns,
-    )

@@ -1,0 +1,96 @@
+"""How undo, redo and rewind are shown to a person, and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from victor.cli.turn_view import diff_lines
+from victor.visible import one_line, readable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from victor.agent.restore_access import RestorablePoint
+    from victor.restore_plan import UndoReport
+
+SHOWN_PATHS = 40
+SHOWN_DIFF_LINES = 200
+
+
+def show_preview(screen: Console, report: UndoReport) -> bool:
+    """Print what would be done; return whether there is anything to agree to."""
+    from rich.text import Text
+
+    if report.conversation and report.turns:
+        what = "1 turn" if len(report.turns) == 1 else f"{len(report.turns)} turns"
+        screen.print(Text(f"  conversation: {what}, {', '.join(map(_number, report.turns))}"))
+    _list(screen, "restore", report.restored)
+    _list(screen, "remove ", report.removed)
+    show_kept(screen, report)
+    for line in diff_lines(report.diff, limit=SHOWN_DIFF_LINES):
+        screen.print(line)
+    return bool(report.turns)
+
+
+def show_result(screen: Console, report: UndoReport) -> None:
+    """Print what was done."""
+    from rich.text import Text
+
+    done = f"Restored {len(report.restored)}, removed {len(report.removed)} files."
+    screen.print(Text(done, style="green"))
+    show_kept(screen, report)
+
+
+def show_kept(screen: Console, report: UndoReport) -> None:
+    """Print what is left as it is, and why."""
+    from rich.text import Text
+
+    for path in report.conflicts:
+        told = f"  keep    {path}: changed since by somebody else"
+        screen.print(Text(readable(told), style="yellow"))
+    for note in report.skipped:
+        screen.print(Text(readable(f"  keep    {note}"), style="yellow"))
+
+
+def show_points(screen: Console, points: tuple[RestorablePoint, ...]) -> None:
+    """Print the turns that one can go back to."""
+    from rich.text import Text
+
+    for point in points:
+        files = f"  ({len(point.paths)} paths changed)" if point.paths else ""
+        line = Text.assemble((f"{point.number:>4}  ", "bold"), one_line(point.words, 60))
+        screen.print(line.append(files, style="dim"))
+
+
+def as_json(report: UndoReport, *, done: bool) -> dict[str, Any]:
+    """Return the report as JSON tells it."""
+    return {
+        "done": done,
+        "turns": list(report.turns),
+        "conversation": report.conversation,
+        "restored": _printable(report.restored),
+        "removed": _printable(report.removed),
+        "conflicts": _printable(report.conflicts),
+        "skipped": _printable(report.skipped),
+        "diff": report.diff,
+    }
+
+
+def _list(screen: Console, verb: str, paths: tuple[str, ...]) -> None:
+    from rich.text import Text
+
+    for path in paths[:SHOWN_PATHS]:
+        screen.print(Text(readable(f"  {verb} {path}")))
+    if len(paths) > SHOWN_PATHS:
+        screen.print(Text(f"  {verb} {len(paths) - SHOWN_PATHS} more"))
+
+
+def _number(turn_id: str) -> str:
+    return turn_id.rpartition("-")[2]
+
+
+def _printable(paths: tuple[str, ...]) -> list[str]:
+    # Names need not be UTF-8, JSON has to be.
+    return [
+        path.encode(errors="surrogateescape").decode(errors="backslashreplace") for path in paths
+    ]
