@@ -7,6 +7,7 @@ from pathlib import Path
 from victor.protocols import ITool
 from victor.tools.apply_patch import ApplyPatch
 from victor.tools.edit import Edit, MultiEdit
+from victor.tools.git import Git
 from victor.tools.listing import List
 from victor.tools.read import Read
 from victor.tools.search import Glob, Grep
@@ -38,5 +39,6 @@ def builtin_tools(
         List(inside),
         Glob(inside),
         Grep(inside),
+        Git(inside),
         Shell(inside, passed_on),
     )
