@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from victor import tokens
 from victor.agent.admission import AdmittedProvider
 from victor.agent.event_bus import EventBus
 from victor.agent.guard import describe
 from victor.agent.metering import MeteredProvider
+from victor.agent.request_notes import RequestNotes
 from victor.agent.stages import Stages
 from victor.agent.structured_output import answering
 from victor.agent.turn import Limits, Turn
@@ -26,7 +29,7 @@ from victor.events import (
     ToolCallDelta,
 )
 from victor.messages import Context, Reply, Request, ToolChoice, ToolSpec, user
-from victor.protocols import Emit, Endpoint, IProvider, ModelInfo, PromptContext
+from victor.protocols import Emit, Endpoint, IProvider, Mode, ModelInfo, PromptContext
 from victor.rate_limits import Demand
 
 MINIMAL_PROMPT = (
@@ -54,6 +57,7 @@ class ModelStep:
         self._known_specs: object = ()
         self._overhead = 0
         self._cached = 0
+        self._notes = RequestNotes()
         self.limits = Limits()
 
     async def select_tools(self, turn: Turn) -> tuple[ToolSpec, ...]:
@@ -191,6 +195,7 @@ class ModelStep:
             if metered is not None:
                 turn.failed += metered.taken.beyond(answered)
         turn.shown = []
+        turn.noted = self._notes.of(request, provider.name, self._mode(), self._config())
         turn.count(reply.usage, cost)
         self._cached = reply.usage.cache_read + reply.usage.cache_write
         self._guard.read("provider", "succeeded", self._stages.provider.succeeded, None, fits=_none)
@@ -238,6 +243,16 @@ class ModelStep:
         known = self._stages.provider.model_info
         info = self._guard.read("provider", "model_info", lambda: known(endpoint), None, fits=_info)
         return info or endpoint.provider.model_info(endpoint.model)
+
+    def _mode(self) -> Mode:
+        mode = self._stages.mode
+        return self._guard.read("mode", "current", lambda: mode.current, Mode.PLAN, fits=_is_mode)
+
+    def _config(self) -> Mapping[str, Any]:
+        none: Mapping[str, Any] = {}
+        return self._guard.read(
+            "config", "get_config", self._stages.config.get_config, none, fits=_is_mapping
+        )
 
     def _output_limit(self, endpoint: Endpoint) -> int | None:
         """Return the limit that the settings put on a reply; None leaves it to the provider."""
@@ -307,6 +322,14 @@ def _info(value: object) -> bool:
 
 def _unheard(event: Event) -> None:
     """Take no note of what a summary's model call streams."""
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_mode(value: object) -> bool:
+    return isinstance(value, Mode)
 
 
 def _text(value: object) -> bool:

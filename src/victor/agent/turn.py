@@ -45,6 +45,8 @@ class Turn:
     """Counted from 1."""
     reviews: tuple[CallReview, ...] = ()
     """What is known of the step's tool calls."""
+    noted: Mapping[str, Any] = field(default_factory=dict)
+    """What the last answered request had that the one before had not, for the record."""
     result_kind: str = "result"
     """The kind of record that its tool results are kept as."""
     started: float = field(default_factory=time.monotonic)

@@ -148,11 +148,11 @@ class TurnLoop:
         why = StopReason.TOOL_LOOP if self._tools.stuck() else StopReason.MAX_TOOL_ITERATIONS
         turn.step += 1
         reply = _without_calls(await self._ask(turn, ToolChoice.NONE))
-        await self._record(turn, Record("reply", turn.id, message=reply.message))
+        await self._record_reply(turn, reply, ())
         while await self._goes_back(turn, reply):
             turn.step += 1
             reply = _without_calls(await self._ask(turn, ToolChoice.NONE))
-            await self._record(turn, Record("reply", turn.id, message=reply.message))
+            await self._record_reply(turn, reply, ())
         return await self._end(turn, reply, why)
 
     async def _goes_back(self, turn: Turn, reply: Reply) -> bool:
@@ -291,7 +291,14 @@ class TurnLoop:
         """Commit the reply and what its calls intend, before any of them runs."""
         calls = reply.message.tool_calls
         intended = intents(reviews)
-        record = Record("reply", turn.id, message=reply.message, calls=calls, intents=intended)
+        record = Record(
+            "reply",
+            turn.id,
+            message=reply.message,
+            calls=calls,
+            data=turn.noted,
+            intents=intended,
+        )
         await self._record(turn, record)
 
     async def _record(self, turn: Turn, record: Record) -> None:

@@ -1,0 +1,86 @@
+"""What the record keeps of each model call beside its answer, so that it can be tried again.
+
+The prompt, the tools, the options and the settings mostly stay what they were, so each is noted
+with the first answer that it led to, and again when it has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from victor.messages import Request, ToolSpec
+from victor.protocols import Mode
+
+SETTINGS = (
+    "context_compaction_strategy",
+    "context_compaction_threshold",
+    "enable_task_hints",
+    "max_tool_iterations",
+    "max_tools",
+    "system_prompt_template",
+    "tool_output_limit",
+    "tool_selection_strategy",
+)
+"""The settings that shape what is sent; none of them is a secret."""
+
+
+class RequestNotes:
+    """Notes what has changed since the request before."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Any] = {}
+        self._config: Mapping[str, Any] = {}
+        self._settings: Mapping[str, Any] = {}
+
+    def of(
+        self, request: Request, provider: str, mode: Mode, config: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the parts of the request that are not as in the one before, by name."""
+        if config is not self._config:
+            self._config = config
+            self._settings = {name: config[name] for name in SETTINGS if name in config}
+        parts = {
+            "provider": provider,
+            "model": request.model,
+            "mode": mode,
+            "system": request.system,
+            "tools": request.tools,
+            "options": (
+                request.tool_choice,
+                request.max_tokens,
+                request.temperature,
+                request.output_schema,
+            ),
+            "settings": self._settings,
+        }
+        changed = {
+            name: _form(name, part)
+            for name, part in parts.items()
+            if name not in self._last or self._last[name] != part
+        }
+        self._last = parts
+        return changed
+
+
+def _form(name: str, part: Any) -> Any:
+    match name:
+        case "mode":
+            return str(part)
+        case "tools":
+            return [_tool(spec) for spec in part]
+        case "options":
+            names = ("tool_choice", "max_tokens", "temperature", "output_schema")
+            return dict(zip(names, part, strict=True))
+        case "settings":
+            return dict(part)
+    return part
+
+
+def _tool(spec: ToolSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "description": spec.description,
+        "parameters": dict(spec.parameters),
+        "effect": str(spec.effect),
+    }
