@@ -198,6 +198,18 @@ def narrowest(review: CallReview, facts: CommandFacts | None) -> tuple[tuple[str
     return (f"{call.name}({arguments})",), False
 
 
+def rule_places(
+    source: str, merged: Any, others: tuple[tuple[str, Any], ...]
+) -> dict[str, dict[str, str]]:
+    """Return where each rule stands: `merged` is of `source` but for what `others` say."""
+    places: dict[str, dict[str, str]] = {name: {} for name in LISTS}
+    for where, permissions in (*others, (source, merged)):
+        for name in LISTS if isinstance(permissions, Mapping) else ():
+            for text in permissions.get(name) or ():
+                places[name].setdefault(text, where)
+    return places
+
+
 def protected_path(review: CallReview) -> str:
     """Return the first path of a protected folder that the call changes; empty if none."""
     if review.effect is Effect.READ_ONLY:
