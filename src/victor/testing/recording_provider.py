@@ -136,6 +136,10 @@ class RecordingProvider:
             else RecordingFile(recording, secrets=secrets)
         )
         self._file.join()
+        # It is the same endpoint, so what is known of it holds, and is found by these.
+        self.address = getattr(provider, "address", "")
+        self.account = getattr(provider, "account", None)
+        self.most_calls = getattr(provider, "most_calls", None)
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from victor.agent.orchestrator import AgentOrchestrator
 from victor.config.settings import Settings
+from victor.endpoints import EndpointRecords
 from victor.errors import (
     BadReply,
     ConfigError,
@@ -377,3 +378,15 @@ async def test_a_picture_is_recorded_by_its_digest(tmp_path: Path) -> None:
     assert "sha256:" in file.read_text()
     replayed: AsyncIterator[ReplyDelta] = ReplayProvider(file).stream(request)
     assert TextDelta("A cat.") in [delta async for delta in replayed]
+
+
+async def test_a_recorded_endpoint_is_still_the_same_endpoint(tmp_path: Path) -> None:
+    provider = ScriptedProvider("x")
+    provider.address, provider.account = "https://models.example", "abc"  # type: ignore[attr-defined]  # optional ones
+
+    recording = RecordingProvider(provider, tmp_path / "calls.jsonl")
+
+    records = EndpointRecords()
+    assert records.of(recording, "m") is records.of(provider, "m")
+    assert recording.most_calls is None
+    await recording.aclose()
