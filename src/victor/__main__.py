@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # `python -m` looks for modules in the folder that it is started in first, which is a project's.
+    if sys.path and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109  # as Python has put it there
+        del sys.path[0]
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
         from victor import __version__

@@ -79,12 +79,19 @@ def run(arguments: list[str]) -> int:
     VICTOR_DEBUG=1 shows the traceback as well.
     """
     survive_odd_text()
+    _leave_out_relative_paths()
     try:
         code = _invoke(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         return _reader_left()
     return code
+
+
+def _leave_out_relative_paths() -> None:
+    """Look for programs nowhere that depends on the folder that Victor is started in."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(folder for folder in folders if os.path.isabs(folder))  # noqa: PTH117  # of PATH
 
 
 def _invoke(arguments: list[str]) -> int:

@@ -73,7 +73,9 @@ def _victor() -> Finding:
 
 
 def _python() -> Finding:
-    detail = f"{platform.python_version()} at {sys.executable} on {platform.platform(terse=True)}"
+    # `platform.platform` would start a program, whichever the search path finds first.
+    system = f"{platform.system()}-{platform.release()}"
+    detail = f"{platform.python_version()} at {sys.executable} on {system}"
     return Finding("python", State.OK, detail)
 
 

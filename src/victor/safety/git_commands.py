@@ -224,6 +224,8 @@ def _doubt(git: Path) -> str:
     if pointer.is_file():
         common = (git / pointer.read_text(encoding="utf-8").strip()).resolve()
     for file in (common / "config", common / "config.worktree", git / "config.worktree"):
+        if file.exists() and not file.is_file():
+            return "the repository's configuration is no file"
         if file.exists() and (key := _doubtful_key(file.read_text(encoding="utf-8"))):
             return f"the repository's configuration sets {key}, which may start programs"
     if (common / "info" / "attributes").exists():

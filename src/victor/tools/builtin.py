@@ -10,6 +10,7 @@ from victor.tools.edit import Edit, MultiEdit
 from victor.tools.git import Git
 from victor.tools.listing import List
 from victor.tools.read import Read
+from victor.tools.ripgrep import Ripgrep
 from victor.tools.search import Glob, Grep
 from victor.tools.seen import SeenFiles
 from victor.tools.shell import Shell
@@ -38,7 +39,7 @@ def builtin_tools(
         ApplyPatch(inside, seen),
         List(inside),
         Glob(inside),
-        Grep(inside),
+        Grep(inside, Ripgrep.installed(inside.root)),
         Git(inside),
         Shell(inside, passed_on),
     )

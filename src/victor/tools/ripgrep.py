@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from victor.tools.ignore import repository
+from victor.tools.programs import find_program
 from victor.tools.threads import Stop
 
 _COMMON = re.compile(
@@ -51,9 +51,9 @@ class Ripgrep:
     program: str
 
     @classmethod
-    def installed(cls) -> Ripgrep | None:
-        """Return the one on the search path; None where there is none."""
-        program = shutil.which("rg")
+    def installed(cls, workspace: Path) -> Ripgrep | None:
+        """Return the one on the search path, but none of `workspace`; None where there is none."""
+        program = find_program("rg", workspace)
         return None if program is None else cls(program)
 
     def agrees_on(self, expression: re.Pattern[str]) -> bool:
@@ -69,6 +69,8 @@ class Ripgrep:
 
         Below a repository's top it does. Elsewhere it would also read those above `root`.
         """
+        if not all(_opened_at_once(folder / ".gitignore") for folder in (start, root)):
+            return False
         return repository(root) is not None or start == root
 
     def search(
@@ -119,6 +121,11 @@ class Ripgrep:
             "--",
             str(start),
         ]
+
+
+def _opened_at_once(path: Path) -> bool:
+    """Return whether opening it waits for nobody, as at a pipe; ripgrep would wait."""
+    return path.is_file() or not path.exists()
 
 
 def _matches(lines: Any) -> Generator[Match, None, None]:

@@ -6,7 +6,7 @@ import contextlib
 import re
 import warnings
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
@@ -82,7 +82,8 @@ class Glob(ReadingTool):
 class Grep(ReadingTool):
     """Finds lines by a regular expression, with ripgrep where it is installed."""
 
-    ripgrep: Ripgrep | None = field(default_factory=Ripgrep.installed)
+    ripgrep: Ripgrep | None = None
+    """Without it, the search is done in Python, and slower."""
 
     spec: ClassVar[ToolSpec] = ToolSpec(
         "grep",

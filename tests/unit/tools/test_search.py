@@ -112,7 +112,7 @@ async def _both(
     root: Path, environment: ToolEnvironment, arguments: dict[str, object]
 ) -> tuple[str, str]:
     workspace = Workspace(root)
-    ripgrep = Ripgrep.installed()
+    ripgrep = Ripgrep.installed(Path.cwd() / "nowhere")
     if ripgrep is None:
         pytest.skip("ripgrep is not installed")
     fast = await Grep(workspace, ripgrep).run(arguments, environment)
@@ -172,7 +172,7 @@ async def test_grep_stops_when_it_has_found_enough(
     project: Path, environment: ToolEnvironment, program: str | None
 ) -> None:
     (project / "many.txt").write_text("needle\n" * 1_000)
-    ripgrep = Ripgrep.installed() if program else None
+    ripgrep = Ripgrep.installed(Path.cwd() / "nowhere") if program else None
     found = await Grep(Workspace(project), ripgrep).run({"pattern": "needle"}, environment)
     lines = found.content.splitlines()
     assert len(lines) == 201
