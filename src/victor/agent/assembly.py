@@ -10,14 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 from victor.agent.coordinator_access import COORDINATORS
 from victor.agent.event_bus import EventBus
-from victor.agent.guard import Guard, State, describe
+from victor.agent.guard import State
+from victor.agent.plugged import plugged_parts, plugged_tools
 from victor.agent.stages import Stages
+from victor.agent.subagents import Subagents
 from victor.agent.turn_loop import TurnLoop
 from victor.errors import ConfigError
 from victor.events import CoordinatorFailed
 from victor.permissions import rule_places
-from victor.plugins import Group, installed, made
-from victor.protocols import Endpoint, IApprover, IProvider, ISandbox, ITool, Record, SessionInfo
+from victor.plugins import Group, installed
+from victor.protocols import (
+    Endpoint,
+    IAnswerer,
+    IApprover,
+    IProvider,
+    ISandbox,
+    ITool,
+    Record,
+    SessionInfo,
+)
 
 if TYPE_CHECKING:
     from victor.config.settings import Settings
@@ -34,6 +45,7 @@ class Parts:
     """All fifteen, by name."""
     bus: EventBus
     turn_loop: TurnLoop
+    subagents: Subagents
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,7 @@ class _Given:
     bus: EventBus
     sandbox: ISandbox
     """What commands run in; safety asks it, and the tools use it."""
+    subagents: Subagents
 
 
 def assemble(
@@ -74,11 +87,12 @@ def assemble(
     config = config_coordinator.get_config()
     chosen = model or config.get("model") or ""
     sandbox = _sandbox(config, workspace)
-    given = _Given(provider, chosen, tools, workspace, approver, config, bus, sandbox)
+    subagents = Subagents()
+    given = _Given(provider, chosen, tools, workspace, approver, config, bus, sandbox, subagents)
     coordinators: dict[str, Any] = {"config": config_coordinator}
     for name in COORDINATORS[1:]:
         coordinators[name] = _make(name, replaced.get(name), _MAKERS[name], given)
-    parts = Parts(coordinators, bus, TurnLoop(_stages(coordinators, config), bus))
+    parts = Parts(coordinators, bus, TurnLoop(_stages(coordinators, config), bus), subagents)
     _observe(coordinators, config, bus)
     configure(parts, config)
     return parts
@@ -128,7 +142,7 @@ def _observe(coordinators: Mapping[str, Any], config: Mapping[str, Any], bus: Ev
             bus.add(name, coordinators[name])
         else:
             bus.guard.register(name, State.DISABLED)
-    for observer in _plugged(Group.OBSERVERS, "metrics", bus.guard):
+    for observer in plugged_parts(Group.OBSERVERS, "metrics", bus.guard):
         bus.add(type(observer).__name__, observer)
     if not config.get("enable_checkpoints", True):
         bus.guard.register("checkpoint", State.DISABLED)
@@ -143,32 +157,6 @@ def _make(name: str, replacement: Any, maker: Callable[[_Given], Any], given: _G
         return guard.require(name, "init", replacement)
     made = guard.read(name, "init", replacement, None, fits=lambda value: value is not None)
     return maker(given) if made is None else made
-
-
-def _plugged(group: Group, coordinator: str, guard: Guard) -> list[Any]:
-    """Return what a group's plugins make; a broken one counts as that coordinator's failure."""
-    plugged = []
-    for name, factory in installed().factories(group).items():
-        try:
-            plugged.append(factory())
-        except ConfigError as failure:
-            guard.failed(coordinator, f"plugin {name}", describe(failure))
-    return plugged
-
-
-def _plugged_tools(guard: Guard) -> list[ITool]:
-    """Return the plugins' tools, each alone or in a collection; what is no tool is left out."""
-    tools = []
-    for given in _plugged(Group.TOOLS, "tool", guard):
-        for one in given if isinstance(given, tuple | list | set | frozenset) else (given,):
-            tool = guard.read("tool", "plugin", partial(made, one), None, fits=_is_tool)
-            if tool is not None:
-                tools.append(tool)
-    return tools
-
-
-def _is_tool(value: object) -> bool:
-    return isinstance(value, ITool) and not isinstance(value, type)
 
 
 def _config(settings: Settings, replacement: Any, bus: EventBus) -> Any:
@@ -238,7 +226,7 @@ def _prompt(given: _Given) -> Any:
     def failed(contributor: str, error: str) -> None:
         publish(CoordinatorFailed("prompt", contributor, error))
 
-    plugged = _plugged(Group.PROMPT_CONTRIBUTORS, "prompt", given.bus.guard)
+    plugged = plugged_parts(Group.PROMPT_CONTRIBUTORS, "prompt", given.bus.guard)
     contributors = (*builtin_contributors(given.workspace), *plugged)
     return PromptCoordinator(contributors, on_failure=failed)
 
@@ -246,13 +234,16 @@ def _prompt(given: _Given) -> Any:
 def _context(given: _Given) -> Any:
     from victor.agent.coordinators.context_coordinator import ContextCoordinator
     from victor.agent.outputs import Outputs
-    from victor.context import STRATEGIES
+    from victor.context import strategies
+    from victor.embedding import text_likeness
     from victor.storage.location import data_folder
 
     plugged = installed().factories(Group.COMPACTION_STRATEGIES)
     folder = None if given.config.get("ephemeral", False) else data_folder() / "outputs"
     left_out = None if folder is None else Outputs(folder)
-    return ContextCoordinator(strategies={**STRATEGIES, **plugged}, left_out=left_out)
+    return ContextCoordinator(
+        strategies={**strategies(text_likeness), **plugged}, left_out=left_out
+    )
 
 
 def _tool_selection(given: _Given) -> Any:
@@ -317,15 +308,16 @@ def _tool(given: _Given) -> Any:
     spill = None if given.config.get("ephemeral", False) else rest
     tools = given.tools
     if tools is None:
-        plugged = _plugged_tools(given.bus.guard)
         built_in = builtin_tools(
             given.workspace,
             readable=(rest,),
+            person=given.approver if isinstance(given.approver, IAnswerer) else None,
+            subagents=given.subagents if given.config.get("subagent_depth", 1) else None,
             sandbox=given.sandbox,
             limits=Limits.of(given.config),
             spill_folder=spill,
         )
-        tools = (*built_in, *plugged)
+        tools = (*built_in, *plugged_tools(given.bus.guard))
     return ToolCoordinator(tools, given.workspace, spill_folder=spill, fit_arguments=fit_arguments)
 
 

@@ -10,6 +10,7 @@ from victor.context.tool_results import elide_old_results
 from victor.errors import CompactionError, ProviderError
 from victor.messages import Context
 from victor.protocols import CompactionRequest
+from victor.protocols.likeness import ITextLikeness
 
 _FOR_SUMMARY = 0.25
 """Share of the target that is set aside for a summary."""
@@ -24,6 +25,9 @@ class HybridStrategy(TargetedStrategy):
     fails, a note stands in the summary's place. The user's own words stay.
     """
 
+    def __init__(self, likeness: ITextLikeness | None = None) -> None:
+        self._likeness = likeness
+
     async def compact_to(self, context: Context, request: CompactionRequest) -> Context:
         """Return the context, made smaller as far as the target asks for."""
         target, count = request.target_tokens, request.count
@@ -33,7 +37,8 @@ class HybridStrategy(TargetedStrategy):
             return Context(messages)
         keep = steps.pinned(parts, target)
         if request.summarize is not None:
-            kept = most_relevant(parts, keep, int(target * (1 - _FOR_SUMMARY)), count)
+            room = int(target * (1 - _FOR_SUMMARY))
+            kept = await most_relevant(parts, keep, room, count, self._likeness)
             left_out = sum(part.tokens for i, part in enumerate(parts) if i not in kept)
             if left_out >= _WORTH_A_SUMMARY:
                 try:
@@ -41,4 +46,5 @@ class HybridStrategy(TargetedStrategy):
                     return Context(await summarized(parts, kept, request, whole=whole))
                 except (CompactionError, ProviderError):
                     pass  # A summary is the better note, but only a note.
-        return Context(steps.joined(parts, most_relevant(parts, keep, target, count)))
+        kept = await most_relevant(parts, keep, target, count, self._likeness)
+        return Context(steps.joined(parts, kept))

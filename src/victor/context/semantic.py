@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from victor import relevance, steps
 from victor.context.targeted import TargetedStrategy
 from victor.messages import Context, Message, Text, ToolCall, ToolResult
 from victor.protocols import CompactionRequest
+from victor.protocols.likeness import ITextLikeness
 from victor.steps import Block, Count, Kind
 
 _READ = 8_000
 """Characters of a block that are looked at, half from either end."""
+_COMPARED = 2_000
+"""Characters of a block whose meaning is compared, half from either end: it costs more."""
 _EARLIER_GOALS = (0.5, 0.25, 0.125)
 """Weight of the user messages before the newest one, newest first."""
 _RECENT_STEPS = 0.15
 """Share of the target that the newest steps get whatever they speak of."""
 _AGE = 0.2
-"""How much the newest block's place adds to its score, as a share of the best score."""
+"""How much the newest block's place adds to its score; the best of the others has 1."""
 
 
 class SemanticStrategy(TargetedStrategy):
-    """Keeps the steps whose words answer the user's newest messages best. Deterministic.
+    """Keeps the steps that answer the user's newest messages best. Deterministic.
 
-    Relevance is BM25 over the words of each step, tool calls and results included, with a little
-    more for what is newer. The user's own words stay.
+    Relevance is shared words (BM25) and, where word embeddings are installed, likeness of meaning,
+    over each step with its tool calls and results, and a little more for what is newer. The user's
+    own words stay.
     """
+
+    def __init__(self, likeness: ITextLikeness | None = None) -> None:
+        self._likeness = likeness
 
     async def compact_to(self, context: Context, request: CompactionRequest) -> Context:
         """Return the context with its most relevant steps, in their order."""
@@ -31,17 +40,26 @@ class SemanticStrategy(TargetedStrategy):
         if sum(part.tokens for part in parts) <= request.target_tokens:
             return context
         keep = steps.pinned(parts, request.target_tokens)
-        kept = most_relevant(parts, keep, request.target_tokens, request.count)
+        kept = await most_relevant(
+            parts, keep, request.target_tokens, request.count, self._likeness
+        )
         return Context(steps.joined(parts, kept))
 
 
-def most_relevant(parts: tuple[Block, ...], keep: set[int], target: int, count: Count) -> set[int]:
+async def most_relevant(
+    parts: tuple[Block, ...],
+    keep: set[int],
+    target: int,
+    count: Count,
+    likeness: ITextLikeness | None = None,
+) -> set[int]:
     """Return the indices of the blocks that take `target` tokens at most, those of `keep` first."""
+    # Thousands of blocks take a second, for which nothing else should have to wait.
+    scores = await asyncio.to_thread(_scores, parts, likeness)
     kept = set(keep)
     room = target - count(steps.LEFT_OUT) - sum(parts[index].tokens for index in kept)
     gap = count(steps.GAP)
     room = _keep_recent(parts, kept, room, int(target * _RECENT_STEPS))
-    scores = _scores(parts)
     for index in sorted(range(len(parts)), key=lambda i: (-scores[i], -i)):
         cost = parts[index].tokens + gap
         if index not in kept and parts[index].kind is not Kind.NOTE and cost <= room:
@@ -64,23 +82,43 @@ def _keep_recent(parts: tuple[Block, ...], kept: set[int], room: int, recent: in
     return room
 
 
-def _scores(parts: tuple[Block, ...]) -> list[float]:
-    index = relevance.Bm25([relevance.weights(_text(part)) for part in parts])
-    scores = index.scores(_goal(parts))
+def _scores(parts: tuple[Block, ...], likeness: ITextLikeness | None) -> list[float]:
+    texts = [_text(part) for part in parts]
+    index = relevance.Bm25([relevance.weights(text) for text in texts])
+    goals = _goals(parts, texts)
+    weighed = (relevance.weights(text, weight) for text, weight in goals)
+    scores = _of_best(index.scores(relevance.merged(*weighed)))
+    if likeness is not None:
+        compared = likeness.index(tuple(_ends(text, _COMPARED) for text in texts))
+        alike = [0.0] * len(texts)
+        for text, weight in goals:
+            for place, score in enumerate(compared.scores(_ends(text, _COMPARED))):
+                alike[place] += weight * max(score, 0.0)
+        scores = [(one + other) / 2 for one, other in zip(scores, _of_best(alike), strict=True)]
+    return [score + _AGE * (place + 1) / len(parts) for place, score in enumerate(scores)]
+
+
+def _of_best(scores: list[float]) -> list[float]:
     best = max(scores, default=0.0) or 1.0
-    return [score + _AGE * best * (place + 1) / len(parts) for place, score in enumerate(scores)]
+    return [score / best for score in scores]
 
 
-def _goal(parts: tuple[Block, ...]) -> dict[str, float]:
-    """Return the words of the newest user messages; "go on" is helped by those before it."""
-    newest = [part for part in reversed(parts) if part.kind is Kind.USER]
-    pairs = zip(newest, (1.0, *_EARLIER_GOALS), strict=False)
-    return relevance.merged(*(relevance.weights(_text(part), weight) for part, weight in pairs))
+def _goals(parts: tuple[Block, ...], texts: list[str]) -> list[tuple[str, float]]:
+    """Return the newest user messages with their weight; "go on" is helped by those before it."""
+    newest = (
+        text
+        for part, text in zip(reversed(parts), reversed(texts), strict=True)
+        if part.kind is Kind.USER
+    )
+    return list(zip(newest, (1.0, *_EARLIER_GOALS), strict=False))
 
 
 def _text(part: Block) -> str:
-    text = "\n".join(_words_of(message) for message in part.messages)
-    return text if len(text) <= _READ else f"{text[: _READ // 2]}\n{text[-_READ // 2 :]}"
+    return _ends("\n".join(_words_of(message) for message in part.messages), _READ)
+
+
+def _ends(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]}\n{text[-most // 2 :]}"
 
 
 def _words_of(message: Message) -> str:

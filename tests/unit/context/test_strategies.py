@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from victor import tokens
-from victor.context import STRATEGIES
+from victor.context import BaseCompactionStrategy, strategies
 from victor.errors import CompactionError
 from victor.messages import (
     Context,
@@ -28,6 +27,8 @@ from victor.messages import (
 )
 from victor.pairing import problems, repair
 from victor.protocols import CompactionRequest
+
+STRATEGIES = strategies()
 
 NAMES = sorted(STRATEGIES)
 NOTE = 60
@@ -74,20 +75,19 @@ def conversation(seed: int) -> tuple[Message, ...]:
 SEEDS = st.integers(0, 1_000_000)
 
 
+def targeted(name: str) -> BaseCompactionStrategy:
+    strategy = STRATEGIES[name]()
+    assert isinstance(strategy, BaseCompactionStrategy)
+    return strategy
+
+
 def compact(name: str, messages: tuple[Message, ...], target: int) -> tuple[Message, ...]:
     request = CompactionRequest(target, tokens.of_message, summarize)
     try:
-        return at_once(STRATEGIES[name]().compact_to(Context(messages), request)).messages
+        return asyncio.run(targeted(name).compact_to(Context(messages), request)).messages
     except CompactionError:
         assert name == "summarization"  # there is no room for a summary
         reject()
-
-
-def at_once(work: Coroutine[Any, Any, Context]) -> Context:
-    """Run what never waits, without the cost of an event loop for each example."""
-    with pytest.raises(StopIteration) as done:
-        work.send(None)
-    return done.value.value
 
 
 def size(messages: tuple[Message, ...]) -> int:
@@ -160,7 +160,7 @@ def test_a_strategy_alone_halves_a_context(name: str) -> None:
     turns = [(user(f"next {i}"), assistant(text)) for i, text in enumerate(texts)]
     messages = tuple(message for turn in turns for message in turn)
 
-    left = at_once(STRATEGIES[name]().compact(Context(messages)))
+    left = asyncio.run(STRATEGIES[name]().compact(Context(messages)))
 
     assert size(left.messages) <= size(messages) // 2
     assert Text("next 29") in left.messages[-2].parts

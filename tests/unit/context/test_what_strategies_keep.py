@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from victor import steps, tokens
-from victor.context import STRATEGIES
+from victor.context import BaseCompactionStrategy, strategies
 from victor.context.summarization import INSTRUCTIONS, SummarizationStrategy, record
 from victor.errors import CompactionError
 from victor.messages import (
@@ -21,6 +21,8 @@ from victor.messages import (
 )
 from victor.pairing import problems
 from victor.protocols import CompactionRequest, Summarizer
+
+STRATEGIES = strategies()
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +41,8 @@ async def compacted(
 ) -> tuple[Message, ...]:
     request = CompactionRequest(target, tokens.of_message, summarize)
     strategy = STRATEGIES[name]()
-    result = await strategy.compact_to(Context(messages), request)  # type: ignore[attr-defined]
+    assert isinstance(strategy, BaseCompactionStrategy)
+    result = await strategy.compact_to(Context(messages), request)
     assert problems(result.messages) == ()
     return result.messages
 

@@ -13,7 +13,7 @@ from victor.agent.coordinators.context_coordinator import (
     ContextCoordinator,
     register_compaction_strategy,
 )
-from victor.context import STRATEGIES
+from victor.context import strategies
 from victor.errors import CompactionError, ConfigError, ProviderUnavailable, UnknownNameError
 from victor.events import ContextCompacted, CoordinatorFailed, Event, HistoryRepaired
 from victor.messages import (
@@ -30,6 +30,8 @@ from victor.messages import (
 from victor.pairing import problems
 from victor.protocols import CompactionRequest
 from victor.protocols.context import compaction_strategies
+
+STRATEGIES = strategies()
 
 pytestmark = pytest.mark.anyio
 
