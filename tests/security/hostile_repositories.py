@@ -142,6 +142,15 @@ REPOSITORIES: Mapping[str, Change] = {
     "filter by info": _config(
         _FILTER.format("clean"), {".git/info/attributes": "* filter=x diff=x\n"}
     ),
+    "filter behind a long list": _config(
+        "".join(f"[a{number}]\n\tkey{number} = x\n" for number in range(60_000))
+        + _FILTER.format("clean"),
+        {".gitattributes": "* filter=x\n"},
+    ),
+    "filter with an odd name": _config(
+        '[filter "x=y.z"]\n\tclean = EVIL\n[filter "x\\"; EVIL"]\n\tclean = EVIL\n',
+        {".gitattributes": "* filter=x=y.z\n"},
+    ),
     "merge driver": _config('[merge "x"]\n\tdriver = EVIL\n', {".gitattributes": "* merge=x\n"}),
     "tools": _config(
         '[mergetool "x"]\n\tcmd = EVIL\n[difftool "x"]\n\tcmd = EVIL\n[diff]\n\ttool = x\n'

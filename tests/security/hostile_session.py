@@ -45,9 +45,10 @@ async def _session(folder: Path) -> list[str]:
     agent = await start.open(provider, "scripted")
     names = {spec.name for spec in agent.tool_coordinator.specs}
     if "git" in names:
+        calls += [call("git", command=command) for command in ("status", "diff", "log", "show")]
         calls += [
-            call("git", args=[*words])
-            for words in (("status",), ("diff",), ("log", "-p"), ("blame", "README.md"))
+            call("git", command="blame", paths=["README.md"]),
+            call("git", command="commit", paths=["README.md"], message="two"),
         ]
     try:
         await agent.chat("What is this?", prompt_context={})

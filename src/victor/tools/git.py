@@ -113,7 +113,7 @@ class Git:
         place = self.workspace.root / ".git"
         if not place.exists():
             raise ToolError("The workspace is not the top of a git repository.")
-        if place.is_symlink() or not place.is_dir() or (place / "commondir").exists():
+        if place.is_symlink() or not place.is_dir() or _shared(place):
             raise ToolError(
                 "The repository of this workspace is elsewhere, outside of it. Use shell, where a"
                 " person can allow it."
@@ -167,6 +167,15 @@ class Git:
             lines = ["-L", arguments["lines"]]
         words = ["blame", "--date=short", "--no-textconv", *lines, *revision, "--", name]
         return ToolOutput(git.run(*words))
+
+
+def _shared(place: Path) -> bool:
+    """Return whether the repository's files are in another folder than the one of its index."""
+    pointer = place / "commondir"
+    if not pointer.exists():
+        return False
+    # The sandbox puts there, as long as a command runs, that they are where they are.
+    return not pointer.is_file() or pointer.read_bytes()[:100].strip() != b"."
 
 
 def _revision(arguments: JsonObject) -> tuple[str, ...]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 from victor.errors import ToolError
+from victor.tools.programs import find_program
 from victor.tools.threads import Stop
 
 _PASSED_ON = ("PATH", "HOME", "XDG_CONFIG_HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER")
@@ -56,6 +56,7 @@ _OFF = {
     "maintenance.auto": "false",
     "core.quotePath": "false",
 }
+_LARGEST_CONFIGURATION = 1_000_000
 _OWN = ("local", "worktree")
 """Where a repository's own configuration stands."""
 _DRIVER = re.compile(
@@ -72,7 +73,7 @@ class GitProgram:
     """
 
     def __init__(self, root: Path, stop: Stop, limit: int) -> None:
-        program = shutil.which("git")
+        program = find_program("git", root)
         if program is None:
             raise ToolError("git is not installed.")
         self._program = program
@@ -80,7 +81,12 @@ class GitProgram:
         self._stop = stop
         self._limit = limit
         self._drivers: tuple[str, ...] = ()
+        # All of it: what is left out could name a program.
+        self._limit = _LARGEST_CONFIGURATION
         listed = self.run("config", "--list", "--name-only", "--includes", "--show-scope", "-z")
+        if len(listed) >= _LARGEST_CONFIGURATION:
+            raise ToolError("The repository's configuration is too large to be trusted with git.")
+        self._limit = limit
         words = listed.split("\0")
         own = (key for scope, key in zip(words[::2], words[1::2], strict=False) if scope in _OWN)
         self._drivers = tuple(key for key in own if _DRIVER.fullmatch(key))
