@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from victor.messages import Reply, Response, StopReason, ToolCall, ToolResult, Usage
+from victor.messages import PlanItem, Reply, Response, StopReason, ToolCall, ToolResult, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +202,26 @@ class ToolCallEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanChanged:
+    """The model has written its plan down anew."""
+
+    items: tuple[PlanItem, ...]
+    """All of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubagentActed:
+    """Something happened to an agent that a tool call has started."""
+
+    call_id: str
+    """The call that it works for."""
+    name: str
+    """What kind of event it is, such as `ToolCallStarted`."""
+    event: Event
+    """The event."""
+
+
+@dataclass(frozen=True, slots=True)
 class ContextCompacted:
     """Messages were dropped or shortened so that the context fits."""
 
@@ -363,6 +383,8 @@ Event: TypeAlias = (
     | ToolCallStarted
     | ToolCallProgressed
     | ToolCallEnded
+    | PlanChanged
+    | SubagentActed
     | ContextCompacted
     | HistoryRepaired
     | ModeChanged

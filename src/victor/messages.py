@@ -206,6 +206,22 @@ class Usage:
         return self.input + self.output
 
 
+class PlanStatus(StrEnum):
+    """How far an item of a plan is."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanItem:
+    """A step of the plan that the model has written down."""
+
+    text: str
+    status: PlanStatus
+
+
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
     """A tool as the model is told of it."""

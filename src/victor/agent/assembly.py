@@ -119,20 +119,10 @@ def _locate_rules(parts: Parts) -> None:
 
 
 def _stages(coordinators: Mapping[str, Any], config: Mapping[str, Any]) -> Stages:
-    undo = config.get("enable_checkpoints", True)
-    return Stages(
-        config=coordinators["config"],
-        provider=coordinators["provider"],
-        mode=coordinators["mode"],
-        prompt=coordinators["prompt"],
-        context=coordinators["context"],
-        tool_selection=coordinators["tool_selection"],
-        chat=coordinators["chat"],
-        safety=coordinators["safety"],
-        checkpoint=coordinators["checkpoint"] if undo else None,
-        tool=coordinators["tool"],
-        session=coordinators["session"],
-    )
+    stages = {name: coordinators[name] for name in Stages.__slots__}
+    if not config.get("enable_checkpoints", True):
+        stages["checkpoint"] = None
+    return Stages(**stages)
 
 
 def _observe(coordinators: Mapping[str, Any], config: Mapping[str, Any], bus: EventBus) -> None:

@@ -46,6 +46,8 @@ class Conversation:
         """Files that were taken back or brought back, which the model does not know yet."""
         self._unfinished: tuple[tuple[Record, ...], Unfinished] | None = None
         """The record that was resumed, where it broke off in a step of which calls may run again"""
+        self.turn_budget: Budget | None = None
+        """What the last turn draws on, and everything that it starts; None: nothing limits it."""
         self._budget = SessionBudget(budget, parts.coordinators["config"].get_config())
 
     @property
@@ -221,7 +223,7 @@ class Conversation:
             **told,
         }
         turn_id = f"{self.session_id}-{self._turns}"
-        budget = self._budget.of_turn()
+        budget = self.turn_budget = self._budget.of_turn()
         note = ""
         if text and self._restored:
             note = _RESTORED.format(", ".join(map(self._name, self._restored)))

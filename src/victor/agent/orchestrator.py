@@ -14,11 +14,13 @@ from victor.agent.conversation import Conversation
 from victor.agent.coordinator_access import Coordinators, named
 from victor.agent.guard import Health, State
 from victor.agent.restore_access import RestoreAccess
+from victor.agent.subagents import Passing
 from victor.agent.turn_stream import stream_turn
 from victor.errors import SessionError, TurnInProgress, VictorError, WrongEventLoop
 from victor.events import Event, ModeChanged, ProviderSwitched, TextDelta
 from victor.messages import JsonObject, Response, ToolCall, ToolResult
 from victor.protocols import (
+    Emit,
     Endpoint,
     IApprover,
     IObserver,
@@ -71,12 +73,14 @@ class AgentOrchestrator(RestoreAccess):
         """What every turn tells the prompt's contributors."""
         self._settings = settings
         self._tools = tools
+        self._approver = approver
         parts = assemble(
             settings, provider, model, tools, self.workspace, approver, named(coordinators)
         )
         self._coordinators = parts.coordinators
         self._bus = parts.bus
         self._turns = parts.turn_loop
+        parts.subagents.join(self._open_child)
         session_id = session_id or os.urandom(8).hex()
         self._conversation = Conversation(parts, self.workspace, session_id, budget)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -254,6 +258,25 @@ class AgentOrchestrator(RestoreAccess):
         await self._conversation.begin()
         call = ToolCall(f"workflow_{os.urandom(6).hex()}", name, arguments)
         return await self._turns.run_tool(self._conversation.turn("", self.prompt_context), call)
+
+    @asynccontextmanager
+    async def _open_child(self, mode: Mode, emit: Emit) -> AsyncIterator[RunTurn]:
+        """Give a conversation of its own below the running turn, no wider than this one is."""
+        mode = mode if self.mode is Mode.BUILD else self.mode
+        depth = max(0, self.config_coordinator.get_config().get("subagent_depth", 1) - 1)
+        settings = self._settings.changed(ephemeral=True, mode=mode.value, subagent_depth=depth)
+        async with AgentOrchestrator(
+            settings,
+            self.current.provider,
+            self.current.model,
+            tools=self._tools,
+            workspace=self.workspace,
+            approver=self._approver,
+            budget=self._conversation.turn_budget,
+        ) as child:
+            child.set_mode(mode)
+            child.add_observer(Passing(emit), "parent")
+            yield child.chat
 
     @asynccontextmanager
     async def _new_chat(self, workspace: Path) -> AsyncIterator[RunTurn]:

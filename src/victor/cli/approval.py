@@ -70,6 +70,25 @@ class TerminalApprover:
             self._show(call, question, limit=_SHOWN_LINES)
             return await self._decide(call, question)
 
+    async def answer(self, question: str, choices: tuple[str, ...]) -> str | None:
+        """Return what the person answers; the number of a choice stands for it."""
+        async with self._asking:
+            self.pause()
+            self._show_choices(question, choices)
+            answer = await self._read_line(lambda: self._ask("Your answer: "))
+        number = (answer or "").strip()
+        if number.isdecimal() and 0 < int(number) <= len(choices):
+            return choices[int(number) - 1]
+        return answer if answer is None else answer.strip()
+
+    def _show_choices(self, question: str, choices: tuple[str, ...]) -> None:
+        from rich.text import Text
+
+        self._console.print()
+        self._console.print(Text(visible(question), style="bold yellow"))
+        for number, choice in enumerate(choices, 1):
+            self._console.print(Text(f"  {number}. {visible(choice)}"))
+
     async def _decide(self, call: ToolCall, question: str) -> Approval:
         hidden = len(argument_lines(call)) > _SHOWN_LINES
         more = ", v = view all" if hidden else ""

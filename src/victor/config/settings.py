@@ -111,6 +111,9 @@ class Settings(BaseModel):
     tool_output_limit: int = Field(default=8_000, ge=100)
     """Tokens of one tool result that the model is shown; the rest goes to a file."""
 
+    subagent_depth: int = Field(default=1, ge=0)
+    """How deep agents may start agents of their own by the tool `task`; 0: not at all."""
+
     tool_repeat_limit: int = Field(default=6, ge=0)
     """A turn ends when the same tool call has given the same result so often; 0: never."""
 

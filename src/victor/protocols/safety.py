@@ -145,6 +145,15 @@ class Approval(StrEnum):
 
 
 @runtime_checkable
+class IAnswerer(Protocol):
+    """Somebody who answers the model's questions; an approver may be one as well."""
+
+    async def answer(self, question: str, choices: tuple[str, ...]) -> str | None:
+        """Return what the person says, one of `choices` or anything else; None if nobody does."""
+        ...
+
+
+@runtime_checkable
 class IApprover(Protocol):
     """Asks a person."""
 

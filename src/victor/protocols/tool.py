@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from victor.messages import Effect, Image, JsonObject, ToolCall, ToolResult, ToolSpec
 from victor.protocols.observer import Emit
-from victor.protocols.safety import Access
+from victor.protocols.safety import Access, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,18 @@ class IToolAccess(Protocol):
 
     def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
         """Return what running it with `arguments` reads, changes or starts."""
+        ...
+
+
+class ISubagents(Protocol):
+    """Runs agents for a tool."""
+
+    async def run(self, prompt: str, mode: Mode, environment: ToolEnvironment) -> str:
+        """Return the answer of an agent with a context of its own. Raises `VictorError`.
+
+        Its mode is never wider than that of the conversation it works for; what it may spend is
+        that conversation's. Cancelling ends it.
+        """
         ...
 
 

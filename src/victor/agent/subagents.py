@@ -1,0 +1,54 @@
+"""Agents that the tool `task` starts: joined here, since tools know nothing of orchestrators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TypeAlias
+
+from victor.errors import ToolError
+from victor.events import Event, SubagentActed, TextDelta, ThinkingDelta, ToolCallDelta
+from victor.protocols import Emit, Mode, RunTurn, ToolEnvironment
+
+OpenChild: TypeAlias = Callable[[Mode, Emit], AbstractAsyncContextManager[RunTurn]]
+"""Opens a conversation of its own in a mode, whose events go to the second argument."""
+
+
+class Subagents:
+    """Runs subagents by what `join` was given."""
+
+    def __init__(self) -> None:
+        self._open: OpenChild | None = None
+
+    def join(self, open_child: OpenChild) -> None:
+        """Take what opens their conversations."""
+        self._open = open_child
+
+    async def run(self, prompt: str, mode: Mode, environment: ToolEnvironment) -> str:
+        """Return the answer to `prompt` of an agent of its own. Raises `VictorError`.
+
+        What happens to it is published as `SubagentActed` of the call that runs.
+        """
+        if self._open is None:
+            raise ToolError("No agents can be started here.")
+
+        def emit(event: Event) -> None:
+            environment.emit(SubagentActed(environment.call_id, type(event).__name__, event))
+
+        async with self._open(mode, emit) as chat:
+            return (await chat(prompt)).content
+
+
+class Passing:
+    """Hears a subagent's events, and passes on all but pieces of words."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+
+    def on_event(self, event: Event) -> None:
+        """Pass the event on."""
+        if not isinstance(event, TextDelta | ThinkingDelta | ToolCallDelta):
+            self._emit(event)
+
+    async def flush(self) -> None:
+        """Do nothing: nothing was put off."""

@@ -1,0 +1,70 @@
+"""The plan that the person sees: `todo`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from victor.errors import ToolError
+from victor.events import PlanChanged
+from victor.messages import Effect, JsonObject, PlanItem, PlanStatus, ToolSpec
+from victor.protocols import Access, ToolEnvironment, ToolOutput
+
+MOST_ITEMS = 50
+_MARKS = {PlanStatus.DONE: "[x]", PlanStatus.IN_PROGRESS: "[>]", PlanStatus.PENDING: "[ ]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """Writes the plan down, all of it, each time it changes. It is no file: nothing is changed."""
+
+    spec: ClassVar[ToolSpec] = ToolSpec(
+        "todo",
+        "Write down your plan for work of several steps, where the person sees it, and write it"
+        " again whenever a step begins or is done. Give all of its items each time.",
+        {
+            "type": "object",
+            "properties": {
+                "items": {
+                    "type": "array",
+                    "maxItems": MOST_ITEMS,
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "text": {"type": "string", "description": "A step, in a few words"},
+                            "status": {"type": "string", "enum": [*PlanStatus]},
+                        },
+                        "required": ["text", "status"],
+                        "additionalProperties": False,
+                    },
+                }
+            },
+            "required": ["items"],
+            "additionalProperties": False,
+        },
+        Effect.READ_ONLY,
+    )
+
+    def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
+        """Return nothing: the plan is no file."""
+        return ()
+
+    def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
+        """Return that it reaches for nothing."""
+        return Access()
+
+    async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
+        """Publish `PlanChanged` and return where the plan stands. Raises `ToolError`."""
+        items = tuple(
+            PlanItem(" ".join(item["text"].split()), PlanStatus(item["status"]))
+            for item in arguments["items"]
+        )
+        if not all(item.text for item in items):
+            raise ToolError("An item of the plan has no text.")
+        environment.emit(PlanChanged(items))
+        count = Counter(item.status for item in items)
+        lines = [f"{_MARKS[item.status]} {item.text}" for item in items]
+        said = f"The plan has {len(items)} items, {count[PlanStatus.DONE]} of them done."
+        return ToolOutput(said, "\n".join(lines))
