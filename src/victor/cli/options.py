@@ -41,6 +41,11 @@ yes_option = click.option(
     is_flag=True,
     help="Run what would be asked about. What the rules deny stays denied.",
 )
+no_sandbox_option = click.option(
+    "--no-sandbox",
+    is_flag=True,
+    help="Run commands unconfined: they can do whatever you can do.",
+)
 ephemeral_option = click.option(
     "--ephemeral", is_flag=True, help="Keep no record: the session is lost at the end."
 )
@@ -51,6 +56,7 @@ _AGENT = (
     model_option,
     mode_option,
     yes_option,
+    no_sandbox_option,
     ephemeral_option,
 )
 
@@ -66,10 +72,11 @@ def agent_options(function: Function) -> Function:
         model: str | None,
         mode: str | None,
         yes: bool,
+        no_sandbox: bool,
         ephemeral: bool,
         **others: Any,
     ) -> Any:
-        options = Options(workspace, provider, model, mode, yes, ephemeral)
+        options = Options(workspace, provider, model, mode, yes, ephemeral, no_sandbox=no_sandbox)
         return function(options=options, **others)
 
     decorated: Any = with_options

@@ -42,6 +42,8 @@ class Options:
     """The file that model calls are written to."""
     replay: Path | None = None
     """The recording that answers in a model's place."""
+    no_sandbox: bool = False
+    """Whether commands run unconfined."""
 
     @property
     def folder(self) -> Path:
@@ -60,6 +62,7 @@ class Options:
             "model": self.model,
             "mode": self.mode,
             "approve": "always" if self.yes else None,
+            "sandbox": "none" if self.no_sandbox else None,
             "ephemeral": False if self.on_record else self.ephemeral or None,
             "system_prompt_template": self.template,
             "context_compaction_strategy": self.strategy,

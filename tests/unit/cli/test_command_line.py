@@ -337,3 +337,10 @@ def test_an_unexpected_error_is_no_traceback(
     assert ended.code == 1
     assert "ZeroDivisionError: oops" in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_the_sandbox_can_be_left_out_for_one_command() -> None:
+    from victor.cli.start import Options
+
+    assert Options(no_sandbox=True).given() == {"sandbox": "none"}
+    assert "sandbox" not in Options().given()
