@@ -48,9 +48,9 @@ class PrintedCall:
 class TextCalls:
     """Takes tool calls out of streamed text; what it gives is the same however the text is cut.
 
-    Text is held back only while it can still be a call, and so is the space before it. Only the
-    name of one of `tools` makes a call, so that an answer which is JSON, or tells of calls, stays
-    one.
+    Text is held back only while it can still be a call, and so is the space before it. Between tags
+    any name is a call; elsewhere only the name of one of `tools`, so that JSON which is an answer
+    stays one.
     """
 
     def __init__(self, tools: Iterable[str]) -> None:
@@ -176,11 +176,15 @@ class _Candidate:
             end = self._value.end(held)
             if end is None:
                 return self._broken(held) if over else None
-            calls = _calls_in(held[self._at : end], self._tools, strict=self.form is not _Form.TAG)
+            calls = _calls_in(held[self._at : end], self._known, strict=self.form is not _Form.TAG)
             if not calls:
                 return self._ended(held, over=over)
             self._calls += calls
             self._value, self._at, self._end = None, end, end
+
+    @property
+    def _known(self) -> frozenset[str] | None:
+        return None if self.form is _Form.TAG else self._tools
 
     def _text(self) -> int:
         """Return how much is text for sure: the opening, with the space before it."""
@@ -231,7 +235,7 @@ class _Candidate:
         """Return the verdict on a value that the end of the text cut off."""
         rest = held[self._at :]
         name = _NAME_IN.search(rest)
-        if name is None or name[1] not in self._tools:
+        if name is None or (self._known is not None and name[1] not in self._known):
             return self._ended(held, over=True) or self._text()
         arguments = _ARGUMENTS_IN.search(rest)
         cut = PrintedCall(name[1], rest[arguments.end() :] if arguments else rest)
@@ -248,13 +252,13 @@ class _Candidate:
             return not more and (key is None or any(word.startswith(key) for word in _KEYS))
         if key not in _KEYS:
             return False
-        if key not in _NAMES:
+        if key not in _NAMES or self._known is None:
             return True
         if value is None:
             return not more or key == "function"
         if whole:
-            return value in self._tools
-        return not more and any(name.startswith(value) for name in self._tools)
+            return value in self._known
+        return not more and any(name.startswith(value) for name in self._known)
 
 
 class _Value:
@@ -291,7 +295,7 @@ def _open_escape(text: str) -> bool:
     return (len(text) - len(text.rstrip("\\"))) % 2 == 1
 
 
-def _calls_in(text: str, known: frozenset[str], *, strict: bool) -> list[PrintedCall]:
+def _calls_in(text: str, known: frozenset[str] | None, *, strict: bool) -> list[PrintedCall]:
     """Return the calls that the JSON is; empty where it is none, or not only calls."""
     try:
         value: Any = json.loads(text, strict=False)
@@ -304,14 +308,14 @@ def _calls_in(text: str, known: frozenset[str], *, strict: bool) -> list[Printed
     return [call for call in calls if call] if all(calls) else []
 
 
-def _call(entry: object, known: frozenset[str], *, strict: bool) -> PrintedCall | None:
+def _call(entry: object, known: frozenset[str] | None, *, strict: bool) -> PrintedCall | None:
     if not isinstance(entry, dict) or not entry.keys() <= _KEYS:
         return None
     inner = entry.get("function")
     if isinstance(inner, dict):
         return _call(inner, known, strict=strict)
     name = next((entry[key] for key in _NAMES if isinstance(entry.get(key), str)), "")
-    if name not in known:
+    if not name or (known is not None and name not in known):
         return None
     key = next((key for key in _ARGUMENTS if key in entry), None)
     if key is None:
