@@ -23,6 +23,7 @@ _COMMANDS = {
     "providers": "victor.cli.providers_command:providers",
     "redo": "victor.cli.undo_command:redo",
     "rewind": "victor.cli.undo_command:rewind",
+    "replay": "victor.cli.replay_command:replay",
     "run": "victor.cli.run_command:run_workflow",
     "sessions": "victor.cli.sessions_commands:sessions",
     "tools": "victor.cli.tools_command:tools",

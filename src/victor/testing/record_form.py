@@ -30,14 +30,14 @@ Json: TypeAlias = dict[str, Any]
 
 def request_form(request: Request) -> Json:
     """Return the request as JSON; of pictures and files, their digest."""
-    form = _plain(request)
+    form = plain_form(request)
     assert isinstance(form, dict)  # noqa: S101  # a dataclass becomes an object
     return form
 
 
 def info_form(info: ModelInfo) -> Json:
     """Return what is known of a model as JSON."""
-    form = _plain(info)
+    form = plain_form(info)
     assert isinstance(form, dict)  # noqa: S101  # a dataclass becomes an object
     return form
 
@@ -64,7 +64,7 @@ def delta_form(delta: ReplyDelta) -> Json:
             named = {key: part for key in ("id", "name") if (part := getattr(delta, key))}
             return {"tool": delta.index, **named, "arguments": delta.arguments}
         case ReplyFinished():
-            form = _plain(delta)
+            form = plain_form(delta)
             return {"finished": form}
 
 
@@ -119,7 +119,8 @@ def unreadable(path: object, line: int, why: str) -> ConfigError:
     )
 
 
-def _plain(value: object) -> Any:
+def plain_form(value: object) -> Any:
+    """Return messages, their parts and what they hold as JSON; of bytes, their digest."""
     match value:
         case None | bool() | int() | float():
             return value
@@ -130,14 +131,14 @@ def _plain(value: object) -> Any:
         case bytes():
             return f"sha256:{hashlib.sha256(value).hexdigest()}"
         case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(key): plain_form(item) for key, item in value.items()}
         case frozenset() | set():
-            return sorted(map(_plain, value))
+            return sorted(map(plain_form, value))
         case tuple() | list():
-            return [_plain(item) for item in value]
+            return [plain_form(item) for item in value]
     if not is_dataclass(value):
         return str(value)
-    form = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    form = {field.name: plain_form(getattr(value, field.name)) for field in fields(value)}
     # Parts of a message differ in kind, and some have the same fields.
     return {"kind": type(value).__name__, **form} if type(value).__name__ in _PARTS else form
 

@@ -206,3 +206,20 @@ def test_the_table_fits_and_says_cost_tags_and_parents() -> None:
 def test_a_cost_is_said_in_few_characters(dollars: float, unpriced: int, said: str) -> None:
     info = SessionInfo("a", "", "/", "p", "m", 1.0, 1.0, cost_usd=dollars, unpriced_turns=unpriced)
     assert cost(info) == said
+
+
+def test_a_replay_says_where_it_departs_and_what_may_be_let_be(
+    victor: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(folder)
+    same = victor("replay")
+    assert (same.code, same.out.splitlines()[-1]) == (0, "All is as it was recorded.")
+    assert "2 turns, 2 model calls and 1 tool calls" in same.out
+    (folder / "a.txt").write_text("other\n")
+    apart = victor("replay", "ab", "--look-again")
+    assert apart.code == 1
+    assert "It first departs in turn 1, model call 1, a tool's result:\n  at read (c1)" in apart.out
+    told = json.loads(victor("replay", "--look-again", "--json").out)
+    assert told["session"] == "abc1"
+    assert told["divergences"][0]["part"] == "result"
+    assert victor("replay", "--look-again", "--ignore", "result").code == 0
