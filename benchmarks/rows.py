@@ -54,4 +54,5 @@ ROWS = (
     Row("install", "core install", "MB", 60.0, digits=0),
     Row("resume", "10,000 messages: resume (wall)", "s", 1.0),
     Row("resumed_turn", "10,000 messages: the next turn", "ms", 50.0, digits=1),
+    Row("resumed_memory", "10,000 messages: memory", "MB", digits=1),
 )

@@ -156,7 +156,7 @@ async def _growth(subject: Subject, turns: int, slope: str, memory: str) -> Figu
     conversation = subject.open_conversation(script)
     await _take_turns(conversation, script, 1)
     gc.collect()
-    before = _resident_megabytes()
+    before = resident_megabytes()
     await _take_turns(conversation, script, turns - late)
     old: list[float] = []
     young: list[float] = []
@@ -166,7 +166,7 @@ async def _growth(subject: Subject, turns: int, slope: str, memory: str) -> Figu
         await _take_turns(fresh, script, 1)
         young.append(await _take_turns(fresh, script, block))
     gc.collect()
-    after = _resident_megabytes()
+    after = resident_megabytes()
     age = turns - late / 2 - block / 2
     return {
         slope: 1e6 * (median(old) - median(young)) / age,
@@ -176,7 +176,8 @@ async def _growth(subject: Subject, turns: int, slope: str, memory: str) -> Figu
     }
 
 
-def _resident_megabytes() -> float:
+def resident_megabytes() -> float:
+    """Return the memory that this process has in use."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text().split()[1]) * 4096 / 1e6

@@ -86,7 +86,7 @@ def test_a_clock_stands_still_for_the_caller_while_another_part_runs() -> None:
 
 async def test_the_long_session_is_resumed_from_its_database() -> None:
     figures: Figures = await long_session(8, repeats=1)
-    assert set(figures) == {"resume", "resumed_turn"}
+    assert set(figures) == {"resume", "resumed_turn", "resumed_memory"}
 
 
 def test_the_core_install_counts_what_victor_requires() -> None:
