@@ -7,7 +7,7 @@ import pytest
 
 from victor.agent.coordinators.prompt_coordinator import BasePromptContributor, PromptCoordinator
 from victor.errors import ConfigError, CoordinatorError
-from victor.protocols import PromptContext
+from victor.protocols import INoteContributor, PromptContext
 
 pytestmark = pytest.mark.anyio
 
@@ -261,6 +261,8 @@ class Notes(Says):
 
 
 async def test_notes_come_from_those_that_write_some_and_leave_the_prompt_as_it_is() -> None:
+    assert isinstance(Notes(), INoteContributor)
+    assert not isinstance(Says("core"), INoteContributor)
     prompt = PromptCoordinator([Says("core", 100), Notes("one", ""), Notes("two", " ")])
     before = await prompt.build_system_prompt(PromptContext())
 
