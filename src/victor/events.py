@@ -157,6 +157,17 @@ class ApprovalRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallRewritten:
+    """Another call is going to be reviewed, and to run, in the place of the model's."""
+
+    call: ToolCall
+    """As the model made it."""
+    rewritten: ToolCall
+    reason: str
+    """Who or what changed it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCallReviewed:
     """It was decided whether a tool call may run."""
 
@@ -378,6 +389,7 @@ Event: TypeAlias = (
     | ModelCallDelayed
     | ProviderSwitched
     | ApprovalRequested
+    | ToolCallRewritten
     | ToolCallReviewed
     | CheckpointTaken
     | ToolCallStarted

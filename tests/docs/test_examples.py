@@ -20,7 +20,7 @@ LAST_LINE = {
     "02_streaming": "Still here.",
     "03_events": "'TurnEnded': 1}",
     "04_own_tool": "Order 1234 is on its way.",
-    "05_modes_and_approval": "  refused: not allowed: rule deny shell(rm *)",
+    "05_modes_and_approval": "  refused: not allowed: rule deny shell(rm *) (in Settings(...))",
     "06_prompt_contributor": "second turn has the rule: False",
     "07_compaction_strategy": "tokens that there is room for)",
     "08_analytics_and_config": "'output_tokens': 5, 'characters': 6}",

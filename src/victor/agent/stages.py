@@ -31,6 +31,7 @@ from victor.protocols import (
     ModelInfo,
     PromptContext,
     Record,
+    Rewrite,
     SessionInfo,
     Summarizer,
     Verdict,
@@ -181,7 +182,7 @@ class SafetyStage(Protocol):
         """Return one verdict for each call, in order. Raises `SafetyError`."""
         ...
 
-    async def ask(self, call: ToolCall, verdict: Ask) -> Allow | Deny:
+    async def ask(self, call: ToolCall, verdict: Ask) -> Allow | Deny | Rewrite:
         """Let a person decide; without one, deny."""
         ...
 

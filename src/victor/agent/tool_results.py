@@ -8,6 +8,7 @@ from victor.agent.outputs import Outputs
 from victor.agent.tool_runs import CallOutcome
 from victor.messages import ToolCall, ToolResult
 from victor.protocols import Executed
+from victor.taint import labelled
 from victor.tokens import of_text
 
 
@@ -26,7 +27,11 @@ class ToolResults:
         full_output = ""
         if not fits(content, self.limit):
             content, full_output = await self._capped(call, content)
-        result = ToolResult(call.id, content, output.is_error, full_output, output.images)
+        if output.source:
+            content = labelled(content, output.source, call.id)
+        result = ToolResult(
+            call.id, content, output.is_error, full_output, output.images, output.source
+        )
         return Executed(call, result, outcome.seconds, encodable(output.display))
 
     async def _capped(self, call: ToolCall, content: str) -> tuple[str, str]:

@@ -1,28 +1,30 @@
-"""The second half of a step: review and run the tool calls of a reply, each restorable."""
+"""The second half of a step: run the tool calls of a reply, each restorable."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from victor.agent.event_bus import EventBus
+from victor.agent.review_step import ReviewStep
 from victor.agent.stages import Stages
 from victor.agent.turn import Limits, Turn
 from victor.budget import Amounts
-from victor.events import ApprovalRequested, CheckpointTaken, ToolCallEnded, ToolCallReviewed
+from victor.events import (
+    CheckpointTaken,
+    ToolCallEnded,
+)
 from victor.messages import Effect, Message, ToolCall, ToolResult, tool_results
 from victor.pairing import interrupted
 from victor.protocols import (
     Ability,
     Allow,
-    Ask,
     CallReview,
     Checkpoint,
-    Deny,
     Executed,
-    Mode,
     PromptContext,
     Record,
     Verdict,
@@ -33,50 +35,16 @@ REPORTING_SECONDS = 10.0
 
 
 class ToolStep:
-    """Sees to it that every call is reviewed before it runs and has a result afterwards."""
+    """Sees to it that every call has a result, and that what it changes can be put back."""
 
-    def __init__(self, stages: Stages, bus: EventBus) -> None:
+    def __init__(self, stages: Stages, bus: EventBus, reviews: ReviewStep) -> None:
         self._stages = stages
         self._publish = bus.publish
         self._guard = bus.guard
+        self._reviews = reviews
         self.limits = Limits()
         self._turn: Turn | None = None
         """The turn that the tools were last told of."""
-
-    def reviews(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
-        """Return what is known of each call before it runs, in order."""
-        unknown = tuple(CallReview(call, Effect.EFFECTFUL, known=False) for call in calls)
-        return self._guard.read(
-            "tool",
-            "reviews",
-            lambda: self._stages.tool.reviews(calls),
-            unknown,
-            fits=lambda value: _reviews(value, len(calls)),
-        )
-
-    async def review(self, reviews: tuple[CallReview, ...]) -> tuple[Verdict, ...]:
-        """Return `Allow` or `Deny` for each call; where it must be asked, a person has answered.
-
-        When safety fails, effects are denied. When the mode is unknown, the strictest holds.
-        """
-        return tuple(
-            [
-                await self._decide(review.call, verdict)
-                for review, verdict in zip(reviews, await self._verdicts(reviews), strict=True)
-            ]
-        )
-
-    async def harmless(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
-        """Return those of the interrupted calls that may run again without asking anybody."""
-        reviews = tuple(
-            review for review in self.reviews(calls) if review.effect is not Effect.EFFECTFUL
-        )
-        verdicts = await self._verdicts(reviews)
-        return tuple(
-            review
-            for review, verdict in zip(reviews, verdicts, strict=True)
-            if isinstance(verdict, Allow)
-        )
 
     async def execute(
         self,
@@ -127,7 +95,7 @@ class ToolStep:
             fits=lambda value: value is None or isinstance(value, Checkpoint),
         )
         if kept is _FAILED:
-            return ((review, await self._ask_without_undo(review)),), None
+            return ((review, await self._reviews.ask_without_undo(review)),), None
         if kept is not None:
             self._publish(CheckpointTaken(kept.id, turn.id, tuple(map(str, paths))))
         return portion, kept
@@ -140,7 +108,7 @@ class ToolStep:
     async def _run(self, turn: Turn, portion: _Portion, answers: dict[str, ToolResult]) -> None:
         calls = tuple(review.call for review, _ in portion)
         verdicts = tuple(verdict for _, verdict in portion)
-        mode = self._mode()
+        mode = self._reviews.mode()
         self._start_turn(turn)
         seconds = self._seconds(calls)
         executed = self._guard.read(
@@ -163,45 +131,6 @@ class ToolStep:
             if call.id not in answers:
                 result = ToolResult(call.id, f"{call.name} gave no result.", is_error=True)
                 await self._answer(turn, Executed(call, result, 0.0), answers)
-
-    def _mode(self) -> Mode:
-        return self._guard.read(
-            "mode", "current", lambda: self._stages.mode.current, Mode.PLAN, fits=_mode
-        )
-
-    async def _verdicts(self, reviews: tuple[CallReview, ...]) -> tuple[Verdict, ...]:
-        verdicts = await self._guard.optional(
-            "safety",
-            "review",
-            lambda: self._stages.safety.review(reviews, self._mode()),
-            None,
-            fits=lambda value: _verdicts(value, len(reviews)),
-        )
-        if verdicts is None:
-            return tuple(_without_safety(review) for review in reviews)
-        return verdicts
-
-    async def _decide(self, call: ToolCall, verdict: Verdict) -> Allow | Deny:
-        decision = await self._ask(call, verdict) if isinstance(verdict, Ask) else verdict
-        self._publish(ToolCallReviewed(call, isinstance(decision, Allow), decision.reason))
-        return decision
-
-    async def _ask(self, call: ToolCall, verdict: Ask) -> Allow | Deny:
-        self._publish(ApprovalRequested(call, verdict.question))
-        nobody = Deny("nobody could be asked")
-        return await self._guard.optional(
-            "safety",
-            "ask",
-            lambda: self._stages.safety.ask(call, verdict),
-            nobody,
-            fits=lambda value: isinstance(value, Allow | Deny),
-            seconds=None,  # A person takes as long as it takes.
-        )
-
-    async def _ask_without_undo(self, review: CallReview) -> Verdict:
-        reason = "no checkpoint could be kept, so this cannot be undone"
-        question = f"Run {review.call.name}, although {reason}?"
-        return await self._decide(review.call, Ask(question, reason))
 
     def stuck(self) -> str:
         """Return why the turn should end, going round in circles; empty where it does not."""
@@ -249,12 +178,23 @@ class ToolStep:
 
     async def _answer(self, turn: Turn, done: Executed, answers: dict[str, ToolResult]) -> None:
         """Put a result on record, and only then show it as done."""
-        done = await self._noted(turn, done)
+        done = self._told_of_rewrite(await self._noted(turn, done))
         record = Record(turn.result_kind, turn.id, result=done.result)
         store = self._stages.session.record
         await self._guard.critical("session", "record", lambda: store(turn.session_id, record))
         answers[done.call.id] = done.result
+        self._reviews.learn(done.result)
         self._publish(ToolCallEnded(done.call, done.result, done.seconds, done.display))
+
+    def _told_of_rewrite(self, done: Executed) -> Executed:
+        """Return the result with what the model should know of the call that gave it."""
+        reason = self._reviews.rewritten.pop(done.call.id, "")
+        if not reason:
+            return done
+        arguments = json.dumps(dict(done.call.arguments), ensure_ascii=False, default=repr)
+        told = f"[Another call ran than the one you made ({reason}): {arguments}]"
+        content = f"{told}\n{done.result.content}"
+        return replace(done, result=replace(done.result, content=content))
 
     async def note(self, turn: Turn, paths: tuple[str, ...] = ()) -> str:
         """Return what the model should be told behind the conversation; mostly nothing.
@@ -307,28 +247,6 @@ def _changes(review: CallReview, verdict: Verdict) -> bool:
     return isinstance(verdict, Allow) and review.effect is not Effect.READ_ONLY
 
 
-def _without_safety(review: CallReview) -> Allow | Deny:
-    if review.known and review.effect is Effect.READ_ONLY:
-        return Allow("read-only; the safety check failed")
-    return Deny("the safety check failed, so nothing that has effects may run")
-
-
-def _reviews(value: object, count: int) -> bool:
-    return (
-        isinstance(value, tuple)
-        and len(value) == count
-        and all(isinstance(review, CallReview) for review in value)
-    )
-
-
-def _verdicts(value: object, count: int) -> bool:
-    return (
-        isinstance(value, tuple)
-        and len(value) == count
-        and all(isinstance(verdict, Allow | Deny | Ask) for verdict in value)
-    )
-
-
 def _text(value: object) -> bool:
     return isinstance(value, str)
 
@@ -343,7 +261,3 @@ def _seconds(value: object) -> bool:
 
 def _tuple(value: object) -> bool:
     return isinstance(value, tuple)
-
-
-def _mode(value: object) -> bool:
-    return isinstance(value, Mode)

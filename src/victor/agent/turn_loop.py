@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from victor.agent.event_bus import EventBus
 from victor.agent.guard import describe
 from victor.agent.model_step import ModelStep
+from victor.agent.review_step import ReviewStep
 from victor.agent.stages import Stages
 from victor.agent.tool_step import ToolStep
 from victor.agent.turn import Limits, Turn
@@ -45,9 +46,15 @@ class TurnLoop:
         self._publish = bus.publish
         self._guard = bus.guard
         self._model = ModelStep(stages, bus)
-        self._tools = ToolStep(stages, bus)
+        self._reviews = ReviewStep(stages, bus)
+        self._tools = ToolStep(stages, bus, self._reviews)
         self._limits = Limits()
         self._told_mode: Mode | None = Mode.BUILD
+
+    @property
+    def remember(self) -> Callable[[tuple[Record, ...]], None]:
+        """Lets safety know what a recorded conversation has heard and read."""
+        return self._reviews.remember
 
     def forget_mode(self) -> None:
         """Tell the model the mode with the next turn, whatever it was told before."""
@@ -86,8 +93,8 @@ class TurnLoop:
         """
         turn.result_kind = "tool"
         answers: dict[str, ToolResult] = {}
-        reviews = self._tools.reviews((call,))
-        verdicts = await self._tools.review(reviews)
+        reviews = self._reviews.reviews((call,))
+        reviews, verdicts = await self._reviews.review(reviews)
         await self._tools.execute(turn, reviews, verdicts, answers)
         return answers[call.id]
 
@@ -96,7 +103,7 @@ class TurnLoop:
 
         Only those run that are still declared harmless to repeat, and need no person's word.
         """
-        reviews = await self._tools.harmless(calls)
+        reviews = await self._reviews.harmless(calls)
         answers: dict[str, ToolResult] = {}
         allowed = tuple(Allow("interrupted, and safe to repeat") for _ in reviews)
         await self._tools.execute(turn, reviews, allowed, answers)
@@ -119,6 +126,7 @@ class TurnLoop:
                 raise over from None
 
     async def _steps(self, turn: Turn) -> Response:
+        self._reviews.hear(turn.text)
         said = await self._message(turn)
         await self._record(turn, Record("user", turn.id, message=said))
         self._append(turn, said)
@@ -127,7 +135,7 @@ class TurnLoop:
         for turn.step in range(1, self._most_steps() + 1):
             reply = await self._ask(turn, ToolChoice.AUTO)
             calls = reply.message.tool_calls
-            reviews = turn.reviews = self._tools.reviews(calls) if calls else ()
+            reviews = turn.reviews = self._reviews.reviews(calls) if calls else ()
             await self._record_reply(turn, reply, reviews)
             if not calls and await self._goes_back(turn, reply):
                 continue
@@ -136,7 +144,7 @@ class TurnLoop:
 
             answers: dict[str, ToolResult] = {}
             try:
-                verdicts = await self._tools.review(reviews)
+                reviews, verdicts = await self._reviews.review(reviews)
                 await self._tools.execute(turn, reviews, verdicts, answers)
             finally:
                 # The context gets the whole step, also where it was cut short halfway.

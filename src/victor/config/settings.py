@@ -108,6 +108,13 @@ class Settings(BaseModel):
     tool_calling_timeout: float = Field(default=120.0, gt=0)
     """Seconds that one tool call may take."""
 
+    command_memory_limit: int | None = Field(default=None, ge=64)
+    """MB that each process of a command may fill. None is three quarters of the machine's."""
+
+    command_process_limit: int | None = Field(default=2_000, ge=1)
+    """Processes that you may have at once before a command can start no more, where the system
+    counts them: it does not for root. None is as many as the system allows."""
+
     tool_output_limit: int = Field(default=8_000, ge=100)
     """Tokens of one tool result that the model is shown; the rest goes to a file."""
 
@@ -240,10 +247,6 @@ class Settings(BaseModel):
 
     session_store: str | None = None
     """Path of the database of sessions. None takes the one in the user's data folder."""
-
-    ollama_num_ctx: int | None = Field(default=None, ge=1_000)
-    """Tokens of context that Ollama is asked for. None takes what the conversation needs, from
-    8,192 in doublings."""
 
     ollama_num_ctx: int | None = Field(default=None, ge=1_000)
     """Tokens of context that Ollama is asked for. None takes what the conversation needs, from

@@ -22,6 +22,9 @@ class ToolOutput:
     display: str = ""
     """What a person is shown instead, such as a diff; may be empty."""
     is_error: bool = False
+    source: str = ""
+    """Where words in it come from that are neither the person's nor the workspace's, such as
+    `the web page https://example.org/`: they are marked as foreign, and safety minds them."""
     images: tuple[Image, ...] = ()
     """Pictures for a model that can see; see `ToolEnvironment.sees_images`."""
 

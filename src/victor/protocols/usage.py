@@ -18,7 +18,9 @@ _LONGEST_NAME: Final = 64
 """Models invent tool names; what is longer than any real one is cut."""
 
 
-def _tool(event: e.ToolCallStarted | e.ToolCallReviewed | e.ApprovalRequested) -> dict[str, Any]:
+def _tool(
+    event: e.ToolCallStarted | e.ToolCallReviewed | e.ToolCallRewritten | e.ApprovalRequested,
+) -> dict[str, Any]:
     return {"tool": event.call.name[:_LONGEST_NAME]}
 
 
@@ -89,6 +91,7 @@ _TABLE: Final[Mapping[type, _Figures]] = {
     e.ModelCallDelayed: _fields("provider", "model", "wait_seconds"),
     e.ProviderSwitched: _fields("provider", "model"),
     e.ApprovalRequested: _tool,
+    e.ToolCallRewritten: _tool,
     e.ToolCallReviewed: _reviewed,
     e.CheckpointTaken: lambda event: {"turn_id": event.turn_id, "paths": len(event.paths)},
     e.ToolCallStarted: _tool,

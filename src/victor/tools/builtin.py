@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from victor.protocols import IAnswerer, ISubagents, ITool
+from victor.protocols import IAnswerer, ISandbox, ISubagents, ITool, NoSandbox, SandboxPolicy
 from victor.tools.apply_patch import ApplyPatch
 from victor.tools.ask_user import AskUser
+from victor.tools.background import Background, ShellOutput, ShellStop
 from victor.tools.edit import Edit, MultiEdit
 from victor.tools.git import Git
 from victor.tools.listing import List
+from victor.tools.process import Limits
 from victor.tools.read import Read
 from victor.tools.ripgrep import Ripgrep
 from victor.tools.search import Glob, Grep
@@ -28,15 +30,31 @@ def builtin_tools(
     passed_on: tuple[str, ...] = (),
     person: IAnswerer | None = None,
     subagents: ISubagents | None = None,
+    sandbox: ISandbox | None = None,
+    policy: SandboxPolicy | None = None,
+    limits: Limits | None = None,
+    spill_folder: Path | None = None,
 ) -> tuple[ITool, ...]:
     """Return the built-in tools for a workspace.
 
     Folders in `readable`, such as that of capped results, may be read, too. `passed_on` names
     environment variables that commands are given beside the harmless ones. `person` answers
-    questions; without `subagents` there is no `task`.
+    questions; without `subagents` there is no `task`. Commands run in
+    `sandbox`, may do beside changing the workspace what `policy` says, and take what `limits` let
+    them; what they print beyond what the model is shown goes to files in `spill_folder`.
     """
     inside = Workspace(Path(workspace), readable)
     seen = SeenFiles()
+    background = Background()
+    shell = Shell(
+        inside,
+        passed_on,
+        sandbox=sandbox or NoSandbox(),
+        policy=policy or SandboxPolicy(),
+        limits=limits or Limits(),
+        spill_folder=spill_folder,
+        background=background,
+    )
     return (
         Read(inside, seen),
         Write(inside, seen),
@@ -50,5 +68,7 @@ def builtin_tools(
         Todo(),
         AskUser(person),
         *(() if subagents is None else (Task(subagents),)),
-        Shell(inside, passed_on),
+        shell,
+        ShellOutput(background),
+        ShellStop(background),
     )

@@ -8,110 +8,149 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-KEPT_BYTES = 1_000_000
-"""Of the output: half of it from the beginning, half from the end."""
+from victor.protocols import ISandbox, Launch, SandboxPolicy
+from victor.tools.kept_output import KeptOutput
+
 DRAIN_SECONDS = 0.3
 """How long to wait for the rest of the output of a program that has ended."""
 TERMINATION_SECONDS = 0.7
 """How long a program may clean up before it is killed."""
-MARK = "VICTOR_CALL_ID"
-"""Environment variable by which everything that a call started is found again."""
 _CHUNK = 65_536
+_MOST_MARK = 800_000
+"""Numbers below this, and below the limit that holds here, stand for one program each."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """How a program ended."""
+class Limits:
+    """What a program may take."""
 
-    exit_code: int | None
-    """Negative: ended by that signal. None: it had to be ended because its time was over."""
-    output: bytes
-    """Standard output and standard error, merged; capped."""
-    left_out: int = 0
-    """Bytes left out in the middle of `output`."""
-    split: int = 0
-    """Where in `output` they are left out."""
-    group: int = 0
-    """Process group of what still runs in the background; 0 where nothing does."""
-    held: bool = False
-    """Whether what still runs writes to the closed output."""
+    memory: int | None = None
+    """MB that each of its processes may fill; None: as much as there is."""
+    processes: int | None = None
+    """Processes that its user may have at once; the system does not hold root to it."""
+    output: int = 200_000_000
+    """Bytes that it may print."""
 
-
-class KeptOutput:
-    """The beginning and the end of a stream of bytes."""
-
-    def __init__(self, limit: int = KEPT_BYTES) -> None:
-        self._half = limit // 2
-        self._head = bytearray()
-        self._tail = bytearray()
-        self._dropped = 0
-
-    def add(self, data: bytes) -> None:
-        """Take more of the stream."""
-        room = self._half - len(self._head)
-        if room > 0:
-            self._head += data[:room]
-            data = data[room:]
-        self._tail += data
-        if len(self._tail) > 2 * self._half:
-            self._trim()
-
-    def result(self) -> tuple[bytes, int, int]:
-        """Return (what is kept, bytes left out, where they are left out)."""
-        if len(self._tail) > self._half:
-            self._trim()
-        return bytes(self._head + self._tail), self._dropped, len(self._head)
-
-    def _trim(self) -> None:
-        excess = len(self._tail) - self._half
-        del self._tail[:excess]
-        self._dropped += excess
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Limits:
+        """Return the limits among the settings; of memory, three quarters where none is set."""
+        memory = config.get("command_memory_limit")
+        if memory is None and hasattr(os, "sysconf"):
+            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4 // 1_048_576
+        return cls(memory, config.get("command_process_limit"))
 
 
-async def run_program(
-    arguments: tuple[str, ...], folder: Path, environment: Mapping[str, str], seconds: float
-) -> Finished:
-    """Run a program without input in a process group of its own, for at most `seconds`.
+class Program:
+    """A program that runs in a sandbox, in a session of its own, without input.
 
-    When its time is over or when cancelled, everything that it started is ended, too. Raises
-    `OSError` where it cannot be started.
+    When it ends, or is ended, so is everything that it has started, wherever that has gone. It
+    runs from the moment it is made, in a task of its own, so that it can go on in the background.
     """
-    mark = secrets.token_hex(8)
-    kept = KeptOutput()
-    async with _Pipe(kept) as pipe:
-        process = await asyncio.create_subprocess_exec(
-            *arguments,
-            cwd=folder,
-            env={**environment, MARK: mark},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=pipe.writing,
-            stderr=pipe.writing,
-            start_new_session=True,
-        )
-        pipe.close_writing()
-        in_time = False
+
+    def __init__(
+        self,
+        launch: Launch,
+        kept: KeptOutput,
+        *,
+        sandbox: ISandbox,
+        policy: SandboxPolicy,
+        limits: Limits | None = None,
+        on_output: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
+        self.kept = kept
+        self.exit_code: int | None = None
+        """Negative: ended by that signal. None: it runs, or was ended from here."""
+        self.ended_because = ""
+        """Why it was ended from here; empty where it was not."""
+        self.left_running = False
+        """Whether something that it had started had to be ended after it."""
+        self._limits = limits or Limits()
+        self._mark = _new_mark()
+        launch = replace(launch, argv=_limited(launch.argv, self._limits, self._mark))
+        self._on_output = on_output
+        self._process: asyncio.subprocess.Process | None = None
+        self._stop = asyncio.Event()
+        self._task = asyncio.create_task(self._run(launch, sandbox, policy))
+
+    @property
+    def running(self) -> bool:
+        """Whether it still runs."""
+        return not self._task.done()
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Return whether it has ended within `seconds`. Raises what kept it from starting."""
+        await asyncio.wait((self._task,), timeout=seconds)
+        if self._task.done():
+            self._task.result()
+        return self._task.done()
+
+    async def end(self, because: str) -> None:
+        """End it with all that it has started, and wait for that."""
+        if self.running:
+            self.ended_because = self.ended_because or because
+            self._stop.set()
+            await asyncio.wait((self._task,))
+
+    async def _run(self, launch: Launch, sandbox: ISandbox, policy: SandboxPolicy) -> None:
         try:
-            in_time = await _wait(process, seconds)
+            async with (
+                sandbox.confine(launch, policy) as start,
+                _Pipe(self._take) as pipe,
+            ):
+                self._process = process = await asyncio.create_subprocess_exec(
+                    *start.argv,
+                    cwd=start.folder,
+                    env=dict(start.environment),
+                    pass_fds=start.pass_fds,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=pipe.writing,
+                    stderr=pipe.writing,
+                    start_new_session=True,
+                )
+                pipe.close_writing()
+                await self._watch(process)
+                await pipe.drained(DRAIN_SECONDS)
         finally:
-            if not in_time:
-                await _end_tree(process, mark)
-        closed = await pipe.drained(DRAIN_SECONDS)
-        group = process.pid if in_time and _group_exists(process.pid) else 0
-    output, left_out, split = kept.result()
-    code = process.returncode if in_time else None
-    return Finished(code, output, left_out, split, group, held=not closed)
+            self.kept.close()
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Wait until the program has ended or must be, and see to it that nothing is left."""
+        waiting = asyncio.ensure_future(process.wait())
+        stopping = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                _signal_group(process.pid, signal.SIGTERM)
+                await asyncio.wait((waiting,), timeout=TERMINATION_SECONDS)
+            else:
+                self.exit_code = process.returncode
+        finally:
+            left = kill_all(process.pid, self._mark)
+            stopping.cancel()
+        self.left_running = left and not self.ended_because
+        await asyncio.wait((waiting,), timeout=TERMINATION_SECONDS)
+        waiting.cancel()
+        if self.ended_because:
+            self.exit_code = None
+
+    def _take(self, data: bytes) -> None:
+        self.kept.add(data)
+        self._on_output(data)
+        if self.kept.total > self._limits.output and not self.ended_because:
+            self.ended_because = f"it printed more than {self._limits.output // 1_000_000:,} MB"
+            self._stop.set()
 
 
 class _Pipe:
     """What a program writes to. Read without blocking, and given up where somebody holds it."""
 
-    def __init__(self, kept: KeptOutput) -> None:
-        self._kept = kept
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._reading, self.writing = os.pipe()
@@ -132,10 +171,9 @@ class _Pipe:
             os.close(self.writing)
             self.writing = -1
 
-    async def drained(self, seconds: float) -> bool:
-        """Return whether everybody has closed the writing end within `seconds`."""
+    async def drained(self, seconds: float) -> None:
+        """Wait until everybody has closed the writing end, at most `seconds`."""
         await asyncio.wait((self._ended,), timeout=seconds)
-        return self._ended.done()
 
     def _read(self) -> None:
         try:
@@ -143,62 +181,87 @@ class _Pipe:
         except BlockingIOError:
             return
         if data:
-            self._kept.add(data)
+            self._take(data)
             return
         self._loop.remove_reader(self._reading)
         if not self._ended.done():
             self._ended.set_result(None)
 
 
-async def _wait(process: asyncio.subprocess.Process, seconds: float) -> bool:
-    """Return whether the program itself has ended within `seconds`."""
-    waiting = asyncio.ensure_future(process.wait())
-    try:
-        done, _ = await asyncio.wait((waiting,), timeout=seconds)
-        return bool(done)
-    finally:
-        waiting.cancel()
+def _new_mark() -> int:
+    import resource
+
+    most = _MOST_MARK
+    if sys.platform.startswith("linux"):
+        # Inside of a program that carries a mark, a mark must be lower than that.
+        held = resource.getrlimit(resource.RLIMIT_MSGQUEUE)[1]
+        most = min(most, held) if held > 1 else most
+    return most // 2 + secrets.randbelow(most // 2)
 
 
-async def _end_tree(process: asyncio.subprocess.Process, mark: str) -> None:
-    try:
-        _signal_tree(process.pid, mark, signal.SIGTERM)
-        if await _wait(process, TERMINATION_SECONDS):
-            return
-    finally:
-        _signal_tree(process.pid, mark, signal.SIGKILL)
-    await _wait(process, TERMINATION_SECONDS)
+def _limited(argv: tuple[str, ...], limits: Limits, mark: int) -> tuple[str, ...]:
+    """Return a shell's arguments so that it first sets its limits, and then starts anew.
+
+    Of other shells than bash, no such limit is known.
+    """
+    if Path(argv[0]).name != "bash":
+        return argv
+    steps = ["ulimit -c 0", f"ulimit -q {mark}"]
+    if limits.memory is not None:
+        steps.append(f"ulimit -d {limits.memory * 1024}")
+    if limits.processes is not None:
+        steps.append(f"ulimit -u {limits.processes}")
+    # A limit that the system does not know, or that is lower already, is none to fail for.
+    script = "; ".join(f"{step} 2>/dev/null" for step in steps)
+    return (argv[0], "-c", f'{script}; exec "$@"', "limits", *argv)
 
 
-def _signal_tree(group: int, mark: str, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
-    for pid in _marked(mark):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
+def kill_all(group: int, mark: int) -> bool:
+    """Kill the group and whatever carries the mark, and return whether there was anything.
 
-
-def _marked(mark: str) -> list[int]:
-    """Return what has left the process group but still carries the mark; on Linux only."""
-    if not sys.platform.startswith("linux"):
-        return []
-    wanted = f"{MARK}={mark}".encode()
-    found: list[int] = []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            environment = (folder / "environ").read_bytes()
-        except OSError:
-            continue
-        if wanted in environment.split(b"\0"):
-            found.append(int(folder.name))
+    The mark is a limit on message queues, of which hardly a program knows: unlike a process group
+    or a variable it is handed down to everything that is started, and cannot be laid off.
+    """
+    found = _signal_group(group, signal.SIGKILL)
+    for _ in range(10):
+        carrying = _carrying(mark)
+        if not carrying:
+            break
+        found = True
+        for pid in carrying:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
     return found
 
 
-def _group_exists(group: int) -> bool:
+def _signal_group(group: int, number: signal.Signals) -> bool:
+    """Return whether there was a process in the group."""
     try:
-        os.killpg(group, 0)
-    except OSError:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
         return False
     return True
+
+
+def _carrying(mark: int) -> list[int]:
+    """Return the processes that carry the mark and are not dead; on Linux only."""
+    if not sys.platform.startswith("linux"):
+        return []
+    import resource
+
+    found: list[int] = []
+    for folder in os.scandir("/proc"):
+        if not folder.name.isdigit():
+            continue
+        try:
+            soft, _ = resource.prlimit(int(folder.name), resource.RLIMIT_MSGQUEUE)
+            if soft == mark and not _is_dead(folder.path):
+                found.append(int(folder.name))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _is_dead(folder: str) -> bool:
+    state = Path(folder, "stat").read_text(encoding="utf-8", errors="replace")
+    return state.rpartition(")")[2].split()[0] in "ZX"

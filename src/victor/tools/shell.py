@@ -5,99 +5,69 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from victor.errors import ToolError
+from victor.errors import SandboxError, ToolError
 from victor.messages import Effect, JsonObject, ToolSpec
-from victor.protocols import Access, ToolEnvironment, ToolOutput
-from victor.tools.files import refuse_unless_writable
-from victor.tools.process import Finished, run_program
+from victor.protocols import (
+    Access,
+    ISandbox,
+    Launch,
+    NoSandbox,
+    SandboxPolicy,
+    ToolEnvironment,
+    ToolOutput,
+)
+from victor.tools.background import Background
+from victor.tools.child_environment import child_environment
+from victor.tools.kept_output import KeptOutput, file_in
+from victor.tools.printed import ending, plain
+from victor.tools.process import Limits, Program
 from victor.tools.workspace import Workspace
 
-PASSED_ON = frozenset(
-    {
-        "CARGO_HOME",
-        "COLUMNS",
-        "CONDA_PREFIX",
-        "CPATH",
-        "CURL_CA_BUNDLE",
-        "DEVELOPER_DIR",
-        "GOCACHE",
-        "GOMODCACHE",
-        "GOPATH",
-        "GOROOT",
-        "HOME",
-        "HOSTNAME",
-        "JAVA_HOME",
-        "LANG",
-        "LANGUAGE",
-        "LD_LIBRARY_PATH",
-        "LIBRARY_PATH",
-        "LINES",
-        "LOGNAME",
-        "MANPATH",
-        "NODE_EXTRA_CA_CERTS",
-        "NODE_PATH",
-        "NVM_BIN",
-        "NVM_DIR",
-        "PATH",
-        "PKG_CONFIG_PATH",
-        "PYENV_ROOT",
-        "PYTHONPATH",
-        "REQUESTS_CA_BUNDLE",
-        "RUSTUP_HOME",
-        "SDKROOT",
-        "SHELL",
-        "SSL_CERT_DIR",
-        "SSL_CERT_FILE",
-        "TEMP",
-        "TMP",
-        "TMPDIR",
-        "TZ",
-        "USER",
-        "VIRTUAL_ENV",
-        "XDG_CACHE_HOME",
-        "XDG_CONFIG_HOME",
-        "XDG_DATA_HOME",
-        "XDG_RUNTIME_DIR",
-    }
-)
-"""Environment variables that commands are given. Everything else stays here, keys above all."""
-
-_PASSED_UNLESS_SECRET = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
-_SET = {
-    "TERM": "dumb",
-    "NO_COLOR": "1",
-    "PAGER": "cat",
-    "GIT_PAGER": "cat",
-    "MANPAGER": "cat",
-    "GIT_TERMINAL_PROMPT": "0",
-    "DEBIAN_FRONTEND": "noninteractive",
-}
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+LONGEST_SECONDS = 3_600.0
+"""The most that a call may ask for."""
+LOOK_SECONDS = 1.0
+"""How long a command that starts in the background is watched for an early end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """Runs a command line in the workspace."""
+    """Runs a command line in the workspace, inside of the sandbox."""
 
     workspace: Workspace
     passed_on: tuple[str, ...] = ()
-    """Names of environment variables to pass on beside `PASSED_ON`."""
+    """Names of environment variables to pass on beside the harmless ones."""
     program: str = field(default_factory=lambda: shutil.which("bash") or "/bin/sh")
+    sandbox: ISandbox = field(default_factory=NoSandbox)
+    policy: SandboxPolicy = field(default_factory=SandboxPolicy)
+    """What commands may do beside changing the workspace."""
+    limits: Limits = field(default_factory=Limits)
+    spill_folder: Path | None = None
+    """Where long outputs are kept in whole; None: nowhere."""
+    background: Background = field(default_factory=Background)
 
     spec: ClassVar[ToolSpec] = ToolSpec(
         "shell",
-        "Run a shell command in the workspace and get its output and exit code. It has no input.",
+        "Run a shell command in the workspace and get its output and exit code. It has no input."
+        " What it leaves running is ended with it; one that takes long goes on in the background,"
+        " and shell_output tells what it prints.",
         {
             "type": "object",
             "properties": {
                 "command": {"type": "string", "description": "Such as: python -m pytest -q"},
-                "timeout": {"type": "number", "description": "Seconds after which it is ended"},
+                "timeout": {
+                    "type": "number",
+                    "description": "Seconds after which it is ended, instead of going on in the"
+                    " background",
+                },
+                "background": {
+                    "type": "boolean",
+                    "description": "Whether to go on at once, as for a server",
+                },
             },
             "required": ["command"],
             "additionalProperties": False,
@@ -114,89 +84,117 @@ class Shell:
         command = arguments.get("command")
         return Access(command=command) if isinstance(command, str) else Access(known=False)
 
+    def most_seconds(self, arguments: JsonObject, environment: ToolEnvironment) -> float | None:
+        """Return somewhat more than what it asks for, or what the setting allows."""
+        asked = _seconds(arguments)
+        return environment.timeout if asked is None else asked + 5.0
+
+    async def aclose(self) -> None:
+        """End what goes on in the background."""
+        await self.background.aclose()
+
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
-        """Return what it printed, and how it ended. Raises `ToolError`."""
-        refuse_unless_writable(environment)
+        """Return what it printed, and how it ended or that it goes on. Raises `ToolError`."""
         command: str = arguments["command"]
         if not command.strip() or "\0" in command:
             raise ToolError("The command is empty or holds a NUL character.")
-        asked = arguments.get("timeout")
-        # Ended from here, the output so far is still told; ended from outside, it is lost.
-        at_most = max(environment.timeout - 2.0, environment.timeout * 0.8)
-        seconds = min(asked, at_most) if asked and asked > 0 else at_most
+        await self._check_mode(environment)
+        asked, at_once = _seconds(arguments), arguments.get("background") is True
+        if asked is None or at_once:
+            self.background.check_room()
+        program = self._start(command, environment)
+        goes_on = False
         try:
-            finished = await run_program(
+            # Ended from here, the output so far is still told; ended from outside, it is lost.
+            most = asked or max(environment.timeout - 2.0, environment.timeout * 0.8)
+            if not await program.wait(LOOK_SECONDS if at_once else most):
+                goes_on = asked is None or at_once
+                if not goes_on:
+                    await program.end(f"it took longer than {most:g} s")
+        except (OSError, SandboxError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise ToolError(f"The command could not be started: {reason}") from error
+        finally:
+            if not goes_on:
+                await program.end("it was cancelled")
+        if goes_on:
+            return self._told_going_on(program, most, at_once=at_once)
+        return ToolOutput(_told(program), is_error=program.exit_code != 0)
+
+    async def _check_mode(self, environment: ToolEnvironment) -> None:
+        if not environment.writable and not (await self.sandbox.confinement()).confines:
+            raise ToolError(
+                "In this mode nothing may be changed, and without a sandbox a command could."
+            )
+
+    def _start(self, command: str, environment: ToolEnvironment) -> Program:
+        writable = (self.workspace.root, *self.policy.writable) if environment.writable else ()
+        return Program(
+            Launch(
                 (self.program, "-c", command),
                 self.workspace.root,
                 child_environment(os.environ, self.passed_on),
-                seconds,
-            )
-        except OSError as error:
-            raise ToolError(f"The command could not be started: {error.strerror}.") from error
-        return ToolOutput(_told(finished, seconds), is_error=finished.exit_code != 0)
+            ),
+            self._kept(environment),
+            sandbox=self.sandbox,
+            policy=replace(self.policy, writable=writable),
+            limits=self.limits,
+            on_output=_last_line(environment.progress),
+        )
+
+    def _kept(self, environment: ToolEnvironment) -> KeptOutput:
+        """Return room for about what the model is shown; the rest goes to a file."""
+        room = max(2_000, environment.output_limit * 9 // 10)
+        if self.spill_folder is None:
+            return KeptOutput(room)
+        session = environment.session_id
+        folder = self.spill_folder / session if session.isalnum() else self.spill_folder
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", f"shell-{environment.call_id}")[:80]
+        return KeptOutput(room, file_in(folder, name))
+
+    def _told_going_on(self, program: Program, seconds: float, *, at_once: bool) -> ToolOutput:
+        name = self.background.add(program)
+        text = plain(program.kept.unread())
+        since = "" if at_once else f" after {seconds:g} s"
+        told = f"[It goes on in the background{since} as {name}: shell_output tells what it prints,"
+        told += " shell_stop ends it. With the conversation it ends, too.]"
+        return ToolOutput(f"{text}\n{told}" if text else told)
 
 
-def child_environment(
-    environment: Mapping[str, str], passed_on: tuple[str, ...] = ()
-) -> dict[str, str]:
-    """Return what of `environment` a command is given: names known to be harmless, no others."""
-    given = {
-        name: value
-        for name, value in environment.items()
-        if name in PASSED_ON
-        or name in passed_on
-        or name.startswith("LC_")
-        or (name.lower() in _PASSED_UNLESS_SECRET and "@" not in value)
-    }
-    return {**given, **_SET}
+def _seconds(arguments: JsonObject) -> float | None:
+    """Return the time that a call asks for; None where it asks for none that makes sense."""
+    asked = arguments.get("timeout")
+    if isinstance(asked, bool) or not isinstance(asked, int | float) or not asked > 0:
+        return None
+    return min(float(asked), LONGEST_SECONDS)
 
 
-def _told(finished: Finished, seconds: float) -> str:
-    text = _decoded(finished)
+def _last_line(progress: Callable[[str], None]) -> Callable[[bytes], None]:
+    """Return what tells the last whole line of each piece of output."""
+
+    def tell(data: bytes) -> None:
+        lines = [line for line in plain(data[-2_000:]).splitlines() if line.strip()]
+        if lines:
+            progress(lines[-1])
+
+    return tell
+
+
+def _told(program: Program) -> str:
+    text = _printed(program.kept)
     lines = [text] if text else []
-    lines.append(f"[{_ending(finished.exit_code, seconds)}]")
-    if finished.group:
-        held = (
-            " What it prints from now on is lost; start such a program with its output sent to a"
-            " file, as in: program > program.log 2>&1 &"
-            if finished.held
-            else ""
-        )
+    lines.append(f"[{ending(program)}]")
+    if program.left_running:
         lines.append(
-            f"[It left something running in the background; stop it with: "
-            f"kill -- -{finished.group}{'.' if held else ''}{held}]"
+            "[It left something running, which was ended. Start a server with background=true.]"
         )
-    elif finished.held:
-        lines.append("[Something that it started still runs in the background.]")
     return "\n".join(lines)
 
 
-def _ending(code: int | None, seconds: float) -> str:
-    if code is None:
-        return f"ended after {seconds:g} s, with everything it had started: it took too long"
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"ended by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"ended by signal {-code}"
-
-
-def _decoded(finished: Finished) -> str:
-    output = finished.output
-    if not finished.left_out:
-        return _plain(output)
-    head, tail = output[: finished.split], output[finished.split :]
-    return f"{_plain(head)}\n[... {finished.left_out:,} bytes left out ...]\n{_plain(tail)}"
-
-
-def _plain(output: bytes) -> str:
-    """Return the text without colours, cursor movements and what a progress bar wrote over."""
-    text = _ESCAPES.sub("", output.decode("utf-8", "replace"))
-    if "\r" in text:
-        text = "\n".join(_overwritten(line) for line in text.split("\n"))
-    return text.rstrip("\n")
-
-
-def _overwritten(line: str) -> str:
-    return line.rstrip("\r").rpartition("\r")[2]
+def _printed(kept: KeptOutput) -> str:
+    output, left_out, split = kept.result()
+    if not left_out:
+        return plain(output)
+    where = f" More of it is in {kept.path}: grep it, or read parts of it." if kept.path else ""
+    head, tail = plain(output[:split]), plain(output[split:])
+    return f"{head}\n[... {left_out:,} bytes left out.{where} ...]\n{tail}"

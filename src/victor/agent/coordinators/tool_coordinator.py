@@ -6,6 +6,7 @@ what the model wrote in order happens in order.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -111,6 +112,11 @@ class ToolCoordinator:
                 await self._outputs.forget(session_id)
         except OSError as error:
             raise ToolError(f"{error.filename} cannot be deleted: {error.strerror}.") from error
+
+    async def aclose(self) -> None:
+        """Let tools release what they hold, such as commands in the background."""
+        ends = [getattr(tool, "aclose", None) for tool in self._claims.tools.values()]
+        await asyncio.gather(*(end() for end in ends if end is not None))
 
     def reviews(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
         """Return what safety needs to know of each call, in order."""

@@ -1,0 +1,176 @@
+"""Whether the calls of a reply may run, as they are or rewritten, a person's word included."""
+
+from __future__ import annotations
+
+from victor.agent.event_bus import EventBus
+from victor.agent.stages import Stages
+from victor.events import ApprovalRequested, ToolCallReviewed, ToolCallRewritten
+from victor.messages import Effect, ToolCall, ToolResult
+from victor.protocols import Allow, Ask, CallReview, Deny, Mode, Record, Rewrite, Verdict
+
+
+class ReviewStep:
+    """Sees to it that every call has a verdict, also where safety fails, and lets safety know
+    what the conversation hears and reads."""
+
+    def __init__(self, stages: Stages, bus: EventBus) -> None:
+        self._stages = stages
+        self._publish = bus.publish
+        self._guard = bus.guard
+        self.rewritten: dict[str, str] = {}
+        """Why calls that have no result yet are others than the model made, by id."""
+
+    def reviews(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
+        """Return what is known of each call before it runs, in order."""
+        unknown = tuple(CallReview(call, Effect.EFFECTFUL, known=False) for call in calls)
+        return self._guard.read(
+            "tool",
+            "reviews",
+            lambda: self._stages.tool.reviews(calls),
+            unknown,
+            fits=lambda value: _reviews(value, len(calls)),
+        )
+
+    async def review(
+        self, reviews: tuple[CallReview, ...]
+    ) -> tuple[tuple[CallReview, ...], tuple[Verdict, ...]]:
+        """Return the calls, rewritten ones in their places, and `Allow` or `Deny` for each.
+
+        Where it must be asked, a person has answered. When safety fails, effects are denied. When
+        the mode is unknown, the strictest holds.
+        """
+        verdicts = await self._verdicts(reviews)
+        decided = [await self._decide(*one) for one in zip(reviews, verdicts, strict=True)]
+        return tuple(review for review, _ in decided), tuple(verdict for _, verdict in decided)
+
+    async def harmless(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
+        """Return those of the interrupted calls that may run again without asking anybody."""
+        reviews = tuple(
+            review for review in self.reviews(calls) if review.effect is not Effect.EFFECTFUL
+        )
+        verdicts = await self._verdicts(reviews)
+        return tuple(
+            review
+            for review, verdict in zip(reviews, verdicts, strict=True)
+            if isinstance(verdict, Allow)
+        )
+
+    def mode(self) -> Mode:
+        """Return the mode in force; the strictest where it is not known."""
+        return self._guard.read(
+            "mode", "current", lambda: self._stages.mode.current, Mode.PLAN, fits=_mode
+        )
+
+    def hear(self, words: str) -> None:
+        """Let safety take note of what the person said."""
+        self._tell_safety("hear", words)
+
+    def remember(self, records: tuple[Record, ...]) -> None:
+        """Let safety know what a recorded conversation has heard and read."""
+        for record in records:
+            if record.kind == "user" and record.message is not None:
+                self.hear(record.message.text)
+            elif record.result is not None:
+                self.learn(record.result)
+
+    def learn(self, result: ToolResult) -> None:
+        """Let safety take note of what the conversation has read."""
+        if result.source:
+            self._tell_safety("learn", (result,))
+
+    def _tell_safety(self, operation: str, what: object) -> None:
+        tell = getattr(self._stages.safety, operation, None)
+        if tell is not None:
+            self._guard.read("safety", operation, lambda: tell(what), None, fits=_none)
+
+    async def _verdicts(self, reviews: tuple[CallReview, ...]) -> tuple[Verdict, ...]:
+        verdicts = await self._guard.optional(
+            "safety",
+            "review",
+            lambda: self._stages.safety.review(reviews, self.mode()),
+            None,
+            fits=lambda value: _verdicts(value, len(reviews)),
+        )
+        if verdicts is None:
+            return tuple(_without_safety(review) for review in reviews)
+        return verdicts
+
+    async def _decide(
+        self, review: CallReview, verdict: Verdict
+    ) -> tuple[CallReview, Allow | Deny]:
+        call = review.call
+        decision = await self._ask(call, verdict) if isinstance(verdict, Ask) else verdict
+        if isinstance(decision, Rewrite):
+            review, decision = await self._rewrite(review, decision)
+        self._publish(ToolCallReviewed(review.call, isinstance(decision, Allow), decision.reason))
+        return review, decision
+
+    async def _rewrite(
+        self, review: CallReview, rewrite: Rewrite
+    ) -> tuple[CallReview, Allow | Deny]:
+        """Put the other call in its place, and let it be reviewed as any, but rewritten no more."""
+        call = rewrite.call
+        self._publish(ToolCallRewritten(review.call, call, rewrite.reason))
+        (again,) = self.reviews((call,))
+        (verdict,) = await self._verdicts((again,))
+        if isinstance(verdict, Ask):
+            verdict = await self._ask(call, verdict)
+        if isinstance(verdict, Rewrite):
+            verdict = Deny("it was to be rewritten twice")
+        self.rewritten[call.id] = rewrite.reason
+        return again, verdict
+
+    async def _ask(self, call: ToolCall, verdict: Ask) -> Allow | Deny | Rewrite:
+        self._publish(ApprovalRequested(call, verdict.question))
+        nobody = Deny("nobody could be asked")
+        return await self._guard.optional(
+            "safety",
+            "ask",
+            lambda: self._stages.safety.ask(call, verdict),
+            nobody,
+            fits=lambda value: _answers(value, call),
+            seconds=None,  # A person takes as long as it takes.
+        )
+
+    async def ask_without_undo(self, review: CallReview) -> Verdict:
+        """Return the verdict on a call of which nothing could be kept: a person must say."""
+        reason = "no checkpoint could be kept, so this cannot be undone"
+        question = f"Run {review.call.name}, although {reason}?"
+        _, verdict = await self._decide(review, Ask(question, reason))
+        return verdict
+
+
+def _without_safety(review: CallReview) -> Allow | Deny:
+    if review.known and review.effect is Effect.READ_ONLY:
+        return Allow("read-only; the safety check failed")
+    return Deny("the safety check failed, so nothing that has effects may run")
+
+
+def _reviews(value: object, count: int) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == count
+        and all(isinstance(review, CallReview) for review in value)
+    )
+
+
+def _verdicts(value: object, count: int) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == count
+        and all(isinstance(verdict, Allow | Deny | Ask | Rewrite) for verdict in value)
+    )
+
+
+def _answers(value: object, call: ToolCall) -> bool:
+    if isinstance(value, Rewrite):
+        return value.call.id == call.id
+    return isinstance(value, Allow | Deny)
+
+
+def _mode(value: object) -> bool:
+    return isinstance(value, Mode)
+
+
+def _none(value: object) -> bool:
+    return value is None
