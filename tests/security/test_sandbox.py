@@ -17,7 +17,7 @@ from victor.safety.boundaries import boundaries
 from victor.safety.bubblewrap import Bubblewrap, find_program
 from victor.safety.guarded import secrets
 from victor.safety.landlock import Landlock
-from victor.safety.sandbox import Kind, Sandbox, kinds, sandbox_of
+from victor.safety.sandbox import Kind, Sandbox, kinds, policy_of, sandbox_of
 
 pytestmark = [
     pytest.mark.anyio,
@@ -475,7 +475,7 @@ async def test_the_setting_decides_what_is_tried() -> None:
 
 async def test_a_sandbox_that_does_not_hold_is_not_chosen() -> None:
     class Sieve:
-        name, limits, host_lists = "sieve", "", True
+        name, limits, host_lists, own_loopback = "sieve", "", True, False
 
         def missing(self) -> str:
             return ""
@@ -490,3 +490,48 @@ async def test_a_sandbox_that_does_not_hold_is_not_chosen() -> None:
     assert not found.confines
     for told in ("a forbidden write succeeded", "a protected name", "a hidden file", "connection"):
         assert told in found.reason
+
+
+async def test_a_list_of_hosts_is_reached_through_the_proxy_and_by_no_other_way(
+    ground: Ground,
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nheard")
+        await writer.drain()
+        writer.close()
+
+    program = (
+        "import os, socket, urllib.request as r\n"
+        "def try_(work):\n"
+        "    try:\n"
+        "        print(work())\n"
+        "    except OSError as error:\n"
+        "        print('refused')\n"
+        "try_(lambda: r.urlopen(os.environ['WANTED'], timeout=5).read().decode())\n"
+        "try_(lambda: r.urlopen('http://127.0.0.2:1/', timeout=5).read().decode())\n"
+        "try_(lambda: r.build_opener(r.ProxyHandler({})).open(os.environ['WANTED'], timeout=5))\n"
+    )
+    (ground.workspace / "src/try.py").write_text(program)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        policy = ground.policy(network=Network.HOSTS, hosts=(f"127.0.0.1:{port}",))
+        wanted = f"http://127.0.0.1:{port}/"
+        _, said = await ground.run("python3 src/try.py 2>&1", policy, WANTED=wanted)
+    heard = "heard" if ground.kind.host_lists else "refused"
+    assert said.split() == [heard, "refused", "refused"]
+
+
+async def test_with_all_of_the_network_everything_is_reached(ground: Ground) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        program = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5); print('ok')"
+        policy = ground.policy(network=Network.ALL)
+        assert await ground.run(f'python3 -c "{program}"', policy) == (0, "ok\n")
+
+
+def test_the_setting_of_hosts_makes_the_policy() -> None:
+    assert policy_of(()) == SandboxPolicy()
+    assert policy_of(("pypi.org",)) == SandboxPolicy(network=Network.HOSTS, hosts=("pypi.org",))
+    assert policy_of(("pypi.org", "*")) == SandboxPolicy(network=Network.ALL)

@@ -289,6 +289,7 @@ def _checkpoint(given: _Given) -> Any:
 
 def _tool(given: _Given) -> Any:
     from victor.agent.coordinators.tool_coordinator import ToolCoordinator
+    from victor.safety.sandbox import policy_of
     from victor.storage.location import data_folder
     from victor.tools import builtin_tools, fit_arguments
     from victor.tools.process import Limits
@@ -304,6 +305,7 @@ def _tool(given: _Given) -> Any:
             person=given.approver if isinstance(given.approver, IAnswerer) else None,
             subagents=given.subagents if given.config.get("subagent_depth", 1) else None,
             sandbox=given.sandbox,
+            policy=policy_of(given.config.get("sandbox_hosts") or ()),
             limits=Limits.of(given.config),
             spill_folder=spill,
         )

@@ -221,6 +221,11 @@ class Settings(BaseModel):
     """What confines the commands that tools run. `auto` takes the first kind that is seen to hold
     here; `victor doctor` tells which. `none` lets them do whatever you can do."""
 
+    sandbox_hosts: tuple[str, ...] = ()
+    """Hosts that confined commands may talk to, such as `pypi.org`, `*.npmjs.org` or `10.0.0.5:22`,
+    through a proxy; `*` for all, without one. A host whose address is private is refused unless
+    that address is in the list, too."""
+
     enable_analytics: bool = True
     """Whether usage is recorded, on this machine only unless an exporter sends it elsewhere."""
 

@@ -74,6 +74,7 @@ class Bubblewrap:
     program: str | None
     proc: bool = True
     host_lists: ClassVar[bool] = True
+    own_loopback: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

@@ -40,6 +40,7 @@ class Landlock:
     limits: ClassVar[str] = LIMITS
     host_lists: ClassVar[bool] = False
     """It can tell ports apart, and not hosts."""
+    own_loopback: ClassVar[bool] = False
 
     def missing(self) -> str:
         """Return why it cannot even be tried; empty where it can."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +23,9 @@ from victor.safety.boundaries import Boundaries, boundaries
 from victor.safety.bubblewrap import Bubblewrap, find_program
 from victor.safety.guarded import secrets
 from victor.safety.landlock import Landlock
+from victor.safety.outlet import outlet_to
 from victor.safety.placeholders import Placeholders
+from victor.safety.proxy import VARIABLES
 from victor.safety.rooms import Outlet, PrivateFolder, Rooms
 from victor.safety.seatbelt import Seatbelt
 
@@ -48,6 +50,11 @@ class Kind(Protocol):
     @property
     def host_lists(self) -> bool:
         """Whether it can let some hosts through, and no others."""
+        ...
+
+    @property
+    def own_loopback(self) -> bool:
+        """Whether what runs in it has a network of its own, where nobody else listens."""
         ...
 
     def missing(self) -> str:
@@ -156,8 +163,15 @@ class Sandbox:
         Of `policy` the network counts. Raises `SandboxError`.
         """
         network, outlet = policy.network, None
+        if network is Network.HOSTS and not (policy.hosts and kind.host_lists):
+            network = Network.NONE
         async with AsyncExitStack() as stack:
             try:
+                if network is Network.HOSTS:
+                    outlet = await stack.enter_async_context(
+                        outlet_to(policy.hosts, own_loopback=kind.own_loopback)
+                    )
+                    launch = _through(outlet, launch)
                 rooms = stack.enter_context(Rooms(self._rooms()))
                 held = self._placeholders.hold(kind.places(limits))
                 stack.callback(self._placeholders.release, held)
@@ -189,3 +203,17 @@ class Sandbox:
             if not reason:
                 return kind
         return None
+
+
+def _through(outlet: Outlet, launch: Launch) -> Launch:
+    """Return the launch with variables that send it to the proxy, for all hosts."""
+    kept = {name: text for name, text in launch.environment.items() if name.lower() != "no_proxy"}
+    address = f"http://127.0.0.1:{outlet.port}"
+    return replace(launch, environment={**kept, **dict.fromkeys(VARIABLES, address)})
+
+
+def policy_of(hosts: tuple[str, ...]) -> SandboxPolicy:
+    """Return what the setting `sandbox_hosts` lets commands do."""
+    if "*" in hosts:
+        return SandboxPolicy(network=Network.ALL)
+    return SandboxPolicy(network=Network.HOSTS if hosts else Network.NONE, hosts=hosts)

@@ -44,6 +44,7 @@ class Seatbelt:
     name: ClassVar[str] = "seatbelt"
     limits: ClassVar[str] = LIMITS
     host_lists: ClassVar[bool] = True
+    own_loopback: ClassVar[bool] = False
 
     def missing(self) -> str:
         """Return why it cannot even be tried; empty where it can."""
