@@ -59,7 +59,9 @@ def report(
     """Return what was done, or is planned, where nothing was `left` as it is."""
     done = [change for change in planned.changes if change.path not in left]
     # A folder stays for what somebody else has put into it, and that is no conflict.
-    folders = {change.path for change in planned.changes if change.now.is_folder}
+    folders = {
+        change.path for change in planned.changes if change.now.is_folder and change.then.is_absent
+    }
     blocked = (path for path in left if path not in planned.conflicts and path not in folders)
     turns = tuple(dict.fromkeys(one.turn_id for one in checkpoints))
     return UndoReport(

@@ -13,6 +13,7 @@ from victor.errors import CheckpointError
 from victor.protocols import ABSENT, Checkpoint, FileState, ICheckpointStore, folder_state
 from victor.storage.checkpoints import SqliteCheckpointStore
 from victor.storage.memory_checkpoints import MemoryCheckpointStore
+from victor.storage.postgres_checkpoints import PostgresCheckpointStore
 
 pytestmark = pytest.mark.anyio
 
@@ -34,10 +35,17 @@ BEFORE = {
 FIRST = Checkpoint("c1", "s1", "t1", BEFORE, 5.0, skipped=("/w/big: too large",))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ICheckpointStore]:
-    memory = request.param == "memory"
-    made = MemoryCheckpointStore() if memory else SqliteCheckpointStore(tmp_path / "c.db")
+    made: ICheckpointStore
+    match request.param:
+        case "memory":
+            made = MemoryCheckpointStore()
+        case "sqlite":
+            made = SqliteCheckpointStore(tmp_path / "c.db")
+        case _:
+            server = request.getfixturevalue("postgres")
+            made = PostgresCheckpointStore(server.address, schema=server.schema())
     yield made
     await made.aclose()
 

@@ -24,6 +24,7 @@ from victor.messages import (
 )
 from victor.protocols import ISessionStore, Record, SessionInfo
 from victor.storage.memory import MemorySessionStore
+from victor.storage.postgres_sessions import PostgresSessionStore
 from victor.storage.sqlite import SqliteSessionStore
 
 pytestmark = pytest.mark.anyio
@@ -48,11 +49,17 @@ CONVERSATION = (
 )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ISessionStore]:
-    made = (
-        MemorySessionStore() if request.param == "memory" else SqliteSessionStore(tmp_path / "s.db")
-    )
+    made: ISessionStore
+    match request.param:
+        case "memory":
+            made = MemorySessionStore()
+        case "sqlite":
+            made = SqliteSessionStore(tmp_path / "s.db")
+        case _:
+            server = request.getfixturevalue("postgres")
+            made = PostgresSessionStore(server.address, schema=server.schema())
     yield made
     await made.aclose()
 

@@ -273,18 +273,17 @@ def _safety(given: _Given) -> Any:
 
 def _checkpoint(given: _Given) -> Any:
     from victor.agent.coordinators.checkpoint_coordinator import CheckpointCoordinator
-    from victor.storage.checkpoints import SqliteCheckpointStore
+    from victor.storage.chosen import checkpoint_store
     from victor.storage.file_images import FileImages
-    from victor.storage.location import checkpoints_database, data_folder, shadow_database
-    from victor.storage.memory_checkpoints import MemoryCheckpointStore
+    from victor.storage.location import data_folder, shadow_database
     from victor.storage.shadow import Shadow
     from victor.storage.watch import WorkspaceWatch
 
     in_memory = given.config.get("ephemeral", False)
-    store = MemoryCheckpointStore() if in_memory else SqliteCheckpointStore(checkpoints_database())
     shadow = Shadow(None if in_memory else shadow_database(given.workspace))
     watch = WorkspaceWatch(given.workspace, shadow, apart=(data_folder(),))
-    return CheckpointCoordinator(store, FileImages(given.workspace), watch)
+    files = FileImages(given.workspace)
+    return CheckpointCoordinator(checkpoint_store(given.config), files, watch)
 
 
 def _tool(given: _Given) -> Any:
@@ -315,14 +314,9 @@ def _tool(given: _Given) -> Any:
 
 def _session(given: _Given) -> Any:
     from victor.agent.coordinators.session_coordinator import SessionCoordinator
-    from victor.storage.location import sessions_database
-    from victor.storage.memory import MemorySessionStore
-    from victor.storage.sqlite import SqliteSessionStore
+    from victor.storage.chosen import session_store
 
-    file = given.config.get("session_store")
-    in_memory = given.config.get("ephemeral", False)
-    path = Path(file) if file else sessions_database()
-    store = MemorySessionStore() if in_memory else SqliteSessionStore(path)
+    store = session_store(given.config)
     exports = {form: partial(_exported, form) for form in ("markdown", "html", "jsonl")}
     return SessionCoordinator(store, exports=exports, read=_imported)
 

@@ -37,10 +37,13 @@ class Store:
 
 def store_of(config: Mapping[str, Any]) -> Store:
     """Return where the settings say that the store is."""
+    from victor.storage.chosen import is_postgres
     from victor.storage.location import checkpoints_database, sessions_database
 
     named = config.get("session_store")
-    sessions = Path(named).expanduser().absolute() if named else sessions_database()
+    if not named or is_postgres(named):
+        return Store(sessions_database(), checkpoints_database())
+    sessions = Path(named).expanduser().absolute()
     return Store(sessions, checkpoints_database())
 
 
@@ -55,7 +58,20 @@ def store_findings(config: Mapping[str, Any]) -> Iterator[Finding]:
             yield _database(name, path)
             yield from _beside(name, path)
     yield from _open_to_others(store)
+    yield from _server(config)
     yield _sqlite()
+
+
+def _server(config: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield whether the PostgreSQL server answers, where sessions are on one."""
+    from victor.storage.chosen import is_postgres, server
+
+    if not is_postgres(config.get("session_store")):
+        return
+    try:
+        yield Finding("session store", State.OK, asyncio.run(server(config).ping()))
+    except VictorError as error:
+        yield Finding("session store", State.BROKEN, str(error.args[0]), error.hint)
 
 
 def repairs(config: Mapping[str, Any]) -> Iterator[str]:

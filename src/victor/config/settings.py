@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _LIST = "docs/settings.md lists all settings."
-_SECRETS = frozenset({"api_key"})
+_SECRETS = frozenset({"api_key", "session_store_password"})
 
 TABLES = frozenset({"models", "permissions"})
 """Settings that are tables; in the environment they are written as JSON."""
@@ -251,7 +251,11 @@ class Settings(BaseModel):
     """Whether the session is kept in memory only, and lost at the end."""
 
     session_store: str | None = None
-    """Path of the database of sessions. None takes the one in the user's data folder."""
+    """Path of the database of sessions, or the address of a PostgreSQL server without its password:
+    `postgresql://USER@HOST:PORT/DATABASE`. None takes the file in the user's data folder."""
+
+    session_store_password: SecretStr | None = None
+    """Password of the PostgreSQL server. None leaves it to PGPASSWORD and ~/.pgpass."""
 
     ollama_num_ctx: int | None = Field(default=None, ge=1_000)
     """Tokens of context that Ollama is asked for. None takes what the conversation needs, from
