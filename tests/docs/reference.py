@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import get_args
 
 from victor import errors, events
+from victor.agent.subagents import Subagents
 from victor.cli.exits import code_for
 from victor.cli.json_lines import snake_case
 from victor.errors import VictorError
+from victor.tools import builtin_tools
+from victor.tools.reference import EFFECTS, ToolReference, page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -113,6 +116,27 @@ A provider's error carries `provider`, `model`, `status` (of HTTP, where there w
 """
 
 
+_TOOLS = """# Tools
+
+Made from the tools themselves by `python -m tests.docs.reference`; a change here is lost. `victor
+tools` shows them in the terminal, with those of your plugins; `victor tools NAME` one of them.
+
+What a call may do to the world decides when it runs:
+
+{effects}
+
+A call may do less than its tool: `git` with the command `status` only reads. Whether it runs, a
+person, a rule or the mode decides; see [safety](safety.md).
+
+The model is told at once what is wrong with the arguments of a call. A tool that takes longer than
+`tool_calling_timeout` is ended; what it gives beyond `tool_output_limit` tokens goes to a file that
+`read` and `grep` may open. A call that only reads is made once more where it failed for a moment,
+such as by a broken connection. The same call with the same result is told to the model from the
+third time on, and ends the turn at `tool_repeat_limit`. Your own tools: see
+[extending](extending.md).
+"""
+
+
 def events_page() -> str:
     """Return the page of events."""
     kinds = get_args(events.Event)
@@ -123,6 +147,14 @@ def events_page() -> str:
 def errors_page() -> str:
     """Return the page of errors."""
     return _ERRORS.format(tree="\n".join(_tree(VictorError)), rows="\n".join(_rows(VictorError)))
+
+
+def tools_page() -> str:
+    """Return the page of tools."""
+    tools = builtin_tools(".", subagents=Subagents())
+    effects = "\n".join(f"- `{effect}`: {text}" for effect, text in EFFECTS.items())
+    sections = page(tuple(map(ToolReference.of, tools)))
+    return f"{_TOOLS.format(effects=effects)}\n{sections.rstrip()}\n"
 
 
 def _event(kind: type) -> str:
@@ -178,4 +210,5 @@ def _escaped(text: str) -> str:
 
 if __name__ == "__main__":
     (DOCS / "events.md").write_text(events_page(), encoding="utf-8")
+    (DOCS / "tools.md").write_text(tools_page(), encoding="utf-8")
     (DOCS / "errors.md").write_text(errors_page(), encoding="utf-8")

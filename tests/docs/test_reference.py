@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 from tests.docs.conftest import DOCS, text_of
-from tests.docs.reference import errors_page, events_page
+from tests.docs.reference import errors_page, events_page, tools_page
 
 from victor import errors, events
 from victor.config.settings import names
@@ -19,6 +19,12 @@ def test_the_page_of_events_is_up_to_date() -> None:
 
 def test_the_page_of_errors_is_up_to_date() -> None:
     assert text_of(DOCS / "errors.md") == errors_page(), "run `python -m tests.docs.reference`"
+
+
+def test_the_page_of_tools_is_up_to_date() -> None:
+    page = text_of(DOCS / "tools.md")
+    assert page == tools_page(), "run `python -m tests.docs.reference`"
+    assert all(f"\n## {name}\n" in page for name in ("read", "edit", "apply_patch", "git", "task"))
 
 
 @pytest.mark.parametrize("kind", get_args(events.Event), ids=lambda kind: kind.__name__)

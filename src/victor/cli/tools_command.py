@@ -14,18 +14,23 @@ from victor.cli.options import workspace_option
 from victor.cli.start import Options
 
 if TYPE_CHECKING:
-    from victor.messages import ToolSpec
+    from victor.tools.reference import ToolReference
 
 
 @click.command()
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Print them with their schemas, as JSON.")
-def tools(workspace: Path | None, as_json: bool) -> None:
-    """List the tools that the agent can use, and what each may do to the world.
+@click.argument("name", required=False)
+def tools(workspace: Path | None, as_json: bool, name: str | None) -> None:
+    """List the tools that the agent can use, or show all that there is to know of one.
 
     read_only tools change nothing and run in every mode; the others run in build mode only.
     """
-    specs = asyncio.run(_specs(Options(workspace)))
+    references = asyncio.run(_references(Options(workspace)))
+    specs = [reference.spec for reference in references]
+    if name is not None:
+        _show_one(name, references, as_json=as_json)
+        return
     if as_json:
         from victor.cli.json_lines import plain
 
@@ -43,17 +48,30 @@ def tools(workspace: Path | None, as_json: bool) -> None:
     table.add_column(ratio=1)
     for spec in specs:
         first = spec.description.split("\n\n")[0]
-        name = Text(one_line(spec.name), style="bold")
-        table.add_row(name, Text(spec.effect, style="dim"), Text(one_line(first, 400)))
+        title = Text(one_line(spec.name), style="bold")
+        table.add_row(title, Text(spec.effect, style="dim"), Text(one_line(first, 400)))
     console(plain=not sys.stdout.isatty()).print(table)
 
 
-async def _specs(options: Options) -> tuple[ToolSpec, ...]:
+def _show_one(name: str, references: tuple[ToolReference, ...], *, as_json: bool) -> None:
+    from victor.cli.json_lines import plain
+    from victor.errors import UnknownNameError
+    from victor.tools.reference import page
+
+    found = [reference for reference in references if reference.spec.name == name]
+    if not found:
+        known = tuple(reference.spec.name for reference in references)
+        raise UnknownNameError("tool", name, known)
+    click.echo(json.dumps(plain(found[0]), indent=2) if as_json else page(tuple(found)).rstrip())
+
+
+async def _references(options: Options) -> tuple[ToolReference, ...]:
     from victor.cli.start import Start
+    from victor.tools.reference import ToolReference
 
     start = Start(options)
     try:
         orchestrator = await start.open_without_model()
-        return orchestrator.tool_coordinator.specs
+        return tuple(map(ToolReference.of, orchestrator.tool_coordinator.tools))
     finally:
         await start.close()

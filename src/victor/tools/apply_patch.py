@@ -39,6 +39,15 @@ class _Done:
 class ApplyPatch(ChangingTool):
     """Applies a patch to several files: all of it, or nothing."""
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        "line numbers are not looked at: a hunk stands where its lines stand",
+        "all files are changed, or none",
+    )
+    refuses: ClassVar[tuple[str, ...]] = (
+        "a hunk that stands nowhere or, after its `@@` line, at several places",
+        "a hunk without lines that are there already, but at the end of a file",
+        "adding a file that exists, deleting one that was not read, or naming one twice",
+    )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "apply_patch",
         "Change, add, delete or move several files by one patch, all of it or nothing. The patch:"

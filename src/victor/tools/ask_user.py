@@ -22,6 +22,9 @@ class AskUser:
 
     person: IAnswerer | None = None
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        "waits as long as the person takes; where nobody is there, the model is told so",
+    )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "ask_user",
         "Ask the person a question that only they can answer, such as which of two things is"

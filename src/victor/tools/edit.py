@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from victor.errors import ToolError
 from victor.messages import Effect, JsonObject, ToolSpec
 from victor.protocols import Access, ToolEnvironment, ToolOutput
-from victor.tools.document import encodable, unified_diff
+from victor.tools.document import EDITABLE_BYTES, encodable, unified_diff
 from victor.tools.files import (
     ChangingTool,
     OpenedFile,
@@ -35,6 +35,18 @@ _REQUIRED = ["path", "old", "new"]
 class Edit(ChangingTool):
     """Replaces a text that stands exactly once in a file."""
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        f"files of {EDITABLE_BYTES // 1_000_000} MB",
+        "the text is found exactly, whichever line ends the file has",
+        "or else as whole lines that differ in white space around them only, which is told",
+        "encoding, byte order mark, line ends, permissions and all other lines stay, to the byte",
+    )
+    refuses: ClassVar[tuple[str, ...]] = (
+        "a file that was not read, or has changed since",
+        "a text that stands nowhere, telling the nearest lines",
+        "a text that stands at several places, telling which",
+        "binary and read-only files, and files that a rule hides",
+    )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "edit",
         "Change a part of a file that you have read: put `new` where `old` stands. `old` must be"
@@ -65,6 +77,10 @@ class Edit(ChangingTool):
 class MultiEdit(ChangingTool):
     """Replaces several texts, in one file or more: all or none."""
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        "all edits are made, or none, also where a file cannot be written",
+    )
+    refuses: ClassVar[tuple[str, ...]] = ("what `edit` refuses, and edits that overlap",)
     spec: ClassVar[ToolSpec] = ToolSpec(
         "multi_edit",
         "Make several edits, in one file or in several, all or none. Each is as in edit, and is"

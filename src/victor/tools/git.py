@@ -29,6 +29,15 @@ class Git:
 
     workspace: Workspace
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        "hooks, filters, pagers, editors, monitors, diff drivers and signers do not run",
+        "submodules and the network are left alone",
+        f"{LOGGED} commits of a log, or `limit`",
+    )
+    refuses: ClassVar[tuple[str, ...]] = (
+        "repositories that are not at the top of the workspace, or lead outside of it",
+        "a commit without paths; one in a repository whose configuration filters files",
+    )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "git",
         "Look at the workspace's git repository, or commit to it. For what is not here, use shell.",

@@ -18,6 +18,12 @@ LISTED = 500
 class List(ReadingTool):
     """Lists a folder."""
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        f"{LISTED} names; what `.gitignore` names is counted only",
+    )
+    refuses: ClassVar[tuple[str, ...]] = (
+        "folders outside of the workspace; names that rules hide are left out",
+    )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "list",
         "List the files and folders in a folder. Names of folders end with /.",

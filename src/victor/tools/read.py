@@ -56,6 +56,17 @@ class Read(ReadingTool):
     seen: SeenFiles = field(default_factory=SeenFiles)
     """What the model knows of files; to be shared with the tools that change them."""
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        f"{READ_LINES:,} lines at once, and what the model may be shown; the rest by `offset`",
+        f"{LINE_CHARACTERS:,} characters of a line",
+        f"pictures of {PICTURE_BYTES / 1_000_000:g} MB, for models that see",
+        f"files over {document.EDITABLE_BYTES // 1_000_000} MB by pieces, and not to be edited",
+    )
+    refuses: ClassVar[tuple[str, ...]] = (
+        "binary files, pipes and devices",
+        "what rules hide, and what is outside of the workspace",
+        "PDFs where the extra `documents` is not installed, and encrypted ones",
+    )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "read",
         "Read a file. Gives its lines with their numbers. Pictures are shown, the text of PDFs and"

@@ -34,6 +34,9 @@ Wanted: TypeAlias = Callable[[Path], bool]
 class Glob(ReadingTool):
     """Finds files by name."""
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        f"{FOUND_FILES} names; links, `.git` and what `.gitignore` names are left out",
+    )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "glob",
         "Find files by name, such as *.py or src/**/test_*.py. Without / it matches at any depth.",
@@ -85,6 +88,12 @@ class Grep(ReadingTool):
     ripgrep: Ripgrep | None = None
     """Without it, the search is done in Python, and slower."""
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        f"{FOUND_LINES} lines, {LINE_CHARACTERS} characters of each",
+        f"files over {SEARCHED_BYTES // 1_000_000} MB and binary files are left out",
+        "so is what `.gitignore` names or rules hide",
+    )
+    refuses: ClassVar[tuple[str, ...]] = ("patterns that are no regular expression of Python",)
     spec: ClassVar[ToolSpec] = ToolSpec(
         "grep",
         "Find lines that match a regular expression. Gives path:line:text.",

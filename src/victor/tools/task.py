@@ -22,6 +22,11 @@ class Task:
     subagents: ISubagents
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        "its mode is never wider than that of the conversation, and it spends what that may spend",
+        "agents start no agents, unless `subagent_depth` says so",
+        "what it changes in mode build is asked for call by call, and is not part of `/undo`",
+    )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "task",
         "Hand a piece of work to another agent that sees nothing of this conversation and gives"

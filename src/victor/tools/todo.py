@@ -20,6 +20,7 @@ _MARKS = {PlanStatus.DONE: "[x]", PlanStatus.IN_PROGRESS: "[>]", PlanStatus.PEND
 class Todo:
     """Writes the plan down, all of it, each time it changes. It is no file: nothing is changed."""
 
+    bounds: ClassVar[tuple[str, ...]] = (f"{MOST_ITEMS} items",)
     spec: ClassVar[ToolSpec] = ToolSpec(
         "todo",
         "Write down your plan for work of several steps, where the person sees it, and write it"

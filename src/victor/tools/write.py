@@ -20,6 +20,15 @@ from victor.tools.threads import in_thread_to_its_end
 class Write(ChangingTool):
     """Writes a whole file."""
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        "encoding, byte order mark, line ends and permissions of a file that is replaced are kept",
+    )
+    refuses: ClassVar[tuple[str, ...]] = (
+        "a file that has changed since it was read",
+        "read-only files, folders, pipes and devices",
+        "files that a rule hides",
+        "characters that the encoding of the file does not have",
+    )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "write",
         "Write a whole file, creating or replacing it; read it before you replace it. To change a"

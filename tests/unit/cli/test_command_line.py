@@ -289,6 +289,9 @@ def test_models_say_which_can_serve(victor: Command, monkeypatch: pytest.MonkeyP
 
 def test_tools_are_listed_with_their_effects(victor: Command) -> None:
     assert "read_only" in victor("tools").out
+    assert "| `offset` | integer |" in victor("tools", "read").out
+    assert json.loads(victor("tools", "read", "--json").out)["spec"]["name"] == "read"
+    assert "There is no tool 'reed'. Did you mean 'read'?" in victor("tools", "reed").err
     specs = {spec["name"]: spec for spec in json.loads(victor("tools", "--json").out)}
     assert specs["read"]["effect"] == "read_only"
     assert specs["shell"]["effect"] == "effectful"

@@ -96,6 +96,11 @@ class ToolCoordinator:
         """Every tool there is, in the order added."""
         return self._specs
 
+    @property
+    def tools(self) -> tuple[ITool, ...]:
+        """The tools themselves, in the same order."""
+        return tuple(self._claims.tools.values())
+
     def add_tool(self, tool: ITool) -> None:
         """Offer `tool`, in the place of one of the same name if there is one."""
         self._claims.tools[tool.spec.name] = tool
