@@ -535,3 +535,14 @@ def test_the_setting_of_hosts_makes_the_policy() -> None:
     assert policy_of(()) == SandboxPolicy()
     assert policy_of(("pypi.org",)) == SandboxPolicy(network=Network.HOSTS, hosts=("pypi.org",))
     assert policy_of(("pypi.org", "*")) == SandboxPolicy(network=Network.ALL)
+
+
+async def test_a_folder_below_the_temporary_one_is_seen_also_where_nothing_may_change(
+    ground: Ground, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("seen\n")
+    ground.workspace = tmp_path
+    assert await ground.run("cat file; touch other", SandboxPolicy()) != (0, "")
+    _, said = await ground.run("cat file", SandboxPolicy())
+    assert said == "seen\n"
+    assert not (tmp_path / "other").exists()

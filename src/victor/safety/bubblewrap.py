@@ -21,7 +21,8 @@ from victor.safety.rooms import TEMPORARY, Outlet, Rooms, launcher_command
 LIMITS = (
     "Only the workspace and /tmp can be changed, and in the workspace not what other programs run"
     " later, such as .git/hooks, .git/config and .vscode. There is no network but what the user's"
-    " settings allow. What is still running when the command ends is ended with it."
+    " settings allow. What is still running when the command ends is ended with it. Empty folders"
+    " such as .mcp.json only hold a place as long as a command runs."
 )
 PLACES = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
 _NAMESPACES = (
@@ -145,7 +146,7 @@ def arguments(
     for folder in _SOCKETS:
         if folder.is_dir() and not folder.is_symlink():
             covers[folder] = ("--tmpfs", str(folder))
-    for path in _seen_all_the_same(launch.environment, network):
+    for path in (launch.folder, *_seen_all_the_same(launch.environment, network)):
         if any(cover in path.parents for cover in covers):
             covers[path] = ("--ro-bind", str(path), str(path))
     covers.update(_of(limits, rooms))

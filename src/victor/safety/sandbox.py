@@ -77,6 +77,10 @@ class Kind(Protocol):
         ...
 
 
+_SEEN_TO_HOLD: set[Kind] = set()
+"""Tried in this process, by whichever conversation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tried:
     """What came of one kind."""
@@ -111,7 +115,7 @@ def sandbox_of(choice: str = "auto", workspace: Path | None = None) -> ISandbox:
 
 
 class Sandbox:
-    """Confines by the first of `kinds` that holds when tried. Each is tried once in a process."""
+    """Confines by the first of `kinds` that holds when tried; once it did, it is not tried again."""
 
     def __init__(
         self, kinds: tuple[Kind, ...], *, home: Path | None = None, folder: Path | None = None
@@ -198,9 +202,12 @@ class Sandbox:
         from victor.safety.probe import fault
 
         for kind in self._kinds:
-            reason = kind.missing() or await fault(kind, self)
+            reason = kind.missing()
+            if not reason and kind not in _SEEN_TO_HOLD:
+                reason = await fault(kind, self)
             self.tried = (*self.tried, Tried(kind, reason))
             if not reason:
+                _SEEN_TO_HOLD.add(kind)
                 return kind
         return None
 
