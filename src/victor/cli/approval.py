@@ -8,10 +8,11 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from victor.messages import ToolCall
-from victor.protocols import Approval
+from victor.protocols import Approval, Ask, Rewrite
 from victor.visible import visible
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ ReadLine: TypeAlias = Callable[[Callable[[], None]], Awaitable[str | None]]
 where none will come."""
 
 _SHOWN_LINES = 40
+_LAST_LINES = 10
+"""Of what is cut: the end is where a command likes to hide something."""
 _REMOVED = frozenset({"old", "old_text", "old_string"})
 _ADDED = frozenset({"new", "new_text", "new_string", "content"})
 
@@ -36,10 +39,9 @@ class YesToAll:
 
 
 class TerminalApprover:
-    """Shows what a call would do, every character of it visible, and waits for y, n or a.
+    """Shows what a call would do, every character of it visible, and waits for an answer.
 
-    `a` is remembered until the program ends: for a shell command, that very command; for any
-    other tool, the tool.
+    Before anything is remembered, the rule that would be is shown, and where it can be kept.
     """
 
     def __init__(
@@ -55,59 +57,80 @@ class TerminalApprover:
         self._caught_up = caught_up
         self.pause = pause
         self._read_line = read_line or read_typed_line
-        self._always: set[tuple[str, str]] = set()
         self._asking = asyncio.Lock()
 
     async def approve(self, call: ToolCall, question: str) -> bool | Approval:
         """Return whether the person lets `call` run. No answer is a no."""
+        decision = await self.decide(call, Ask(question, ""))
+        return decision if isinstance(decision, Approval) else Approval.REFUSED
+
+    async def decide(self, call: ToolCall, ask: Ask) -> Approval | Rewrite:
+        """Return the person's answer; the call as they want it where they changed the command."""
         async with self._asking:
-            if _scope(call) in self._always:
-                return Approval.SESSION
             if self._caught_up is not None:
                 # What comes to the screen later would be drawn over the question.
                 await self._caught_up(call)
             self.pause()
-            self._show(call, question, limit=_SHOWN_LINES)
-            return await self._decide(call, question)
+            self._show(call, ask.question, limit=_SHOWN_LINES)
+            while (answer := await self._answer(call, ask)) is None:
+                pass
+            return answer
 
-    async def answer(self, question: str, choices: tuple[str, ...]) -> str | None:
-        """Return what the person answers; the number of a choice stands for it."""
-        async with self._asking:
-            self.pause()
-            self._show_choices(question, choices)
-            answer = await self._read_line(lambda: self._ask("Your answer: "))
-        number = (answer or "").strip()
-        if number.isdecimal() and 0 < int(number) <= len(choices):
-            return choices[int(number) - 1]
-        return answer if answer is None else answer.strip()
+    async def _answer(self, call: ToolCall, ask: Ask) -> Approval | Rewrite | None:
+        """Return the answer; None where it was none yet."""
+        hidden = len(argument_lines(call)) > _SHOWN_LINES
+        keys = ["y = yes", "n = no", *["a = always"] * bool(ask.rules)]
+        keys += [*["e = edit"] * _has_command(call, ask), *["v = view all"] * hidden]
+        match await self._key(f"Allow? [{', '.join(keys)}] "):
+            case None | "n" | "no":
+                return Approval.REFUSED
+            case "y" | "yes":
+                return Approval.ONCE
+            case "a" | "always" if ask.rules:
+                return await self._place(ask)
+            case "e" | "edit" if _has_command(call, ask):
+                return await self._edited(call)
+            case "v" if hidden:
+                self._show(call, ask.question, limit=sys.maxsize)
+        return None
 
-    def _show_choices(self, question: str, choices: tuple[str, ...]) -> None:
+    async def _place(self, ask: Ask) -> Approval | None:
+        """Return for how long the rules shall hold; None where the person thinks again."""
         from rich.text import Text
 
-        self._console.print()
-        self._console.print(Text(visible(question), style="bold yellow"))
-        for number, choice in enumerate(choices, 1):
-            self._console.print(Text(f"  {number}. {visible(choice)}"))
-
-    async def _decide(self, call: ToolCall, question: str) -> Approval:
-        hidden = len(argument_lines(call)) > _SHOWN_LINES
-        more = ", v = view all" if hidden else ""
-        prompt = f"Allow? [y = yes, n = no, a = {_always_words(call)}{more}] "
-        while True:
-            answer = await self._read_line(lambda: self._ask(prompt))
-            if answer is None:
-                self._console.print()
+        self._console.print(Text("This will be allowed from now on:", style="bold"))
+        for rule in ask.rules:
+            self._console.print(Text(f"  {visible(rule)}"))
+        keys = "s = for this session"
+        if ask.lasting:
+            keys += ", p = this project, u = everywhere"
+        match await self._key(f"Keep it? [{keys}, n = no] "):
+            case None:
                 return Approval.REFUSED
-            match answer.strip().lower():
-                case "y" | "yes":
-                    return Approval.ONCE
-                case "n" | "no":
-                    return Approval.REFUSED
-                case "a" | "always":
-                    self._always.add(_scope(call))
-                    return Approval.SESSION
-                case "v" if hidden:
-                    self._show(call, question, limit=sys.maxsize)
+            case "s":
+                return Approval.SESSION
+            case "p" if ask.lasting:
+                return Approval.PROJECT
+            case "u" if ask.lasting:
+                return Approval.USER
+        return None
+
+    async def _edited(self, call: ToolCall) -> Rewrite | None:
+        command = await self._line("Run instead (nothing: back): ")
+        if command is None or not command.strip():
+            return None
+        changed = replace(call, arguments={**call.arguments, "command": command.strip()})
+        return Rewrite(changed, "the person changed it")
+
+    async def _key(self, prompt: str) -> str | None:
+        answer = await self._line(prompt)
+        return None if answer is None else answer.strip().lower()
+
+    async def _line(self, prompt: str) -> str | None:
+        answer = await self._read_line(lambda: self._ask(prompt))
+        if answer is None:
+            self._console.print()
+        return answer
 
     def _ask(self, prompt: str) -> None:
         from rich.text import Text
@@ -126,10 +149,14 @@ class TerminalApprover:
             self._console.print(Text(f"  {visible(call.name)}", style="bold"))
         else:
             lines = []
-        for line in lines[:limit]:
+        left_out = max(0, len(lines) - limit)
+        begins_again = len(lines) - _LAST_LINES if left_out else len(lines)
+        for line in lines[: begins_again - left_out]:
             self._console.print(line)
-        if len(lines) > limit:
-            self._console.print(Text(f"    … {len(lines) - limit} more lines", style="dim"))
+        if left_out:
+            self._console.print(Text(f"    … {left_out} more lines …", style="dim"))
+        for line in lines[begins_again:]:
+            self._console.print(line)
 
 
 def _all_said(call: ToolCall, question: str) -> bool:
@@ -140,14 +167,10 @@ def _all_said(call: ToolCall, question: str) -> bool:
     )
 
 
-def _scope(call: ToolCall) -> tuple[str, str]:
+def _has_command(call: ToolCall, ask: Ask) -> bool:
+    """Return whether it is a command that can be changed here: one that nothing is wrong with."""
     command = call.arguments.get("command")
-    return call.name, command if isinstance(command, str) else ""
-
-
-def _always_words(call: ToolCall) -> str:
-    what = "this command" if _scope(call)[1] else visible(call.name)
-    return f"always {what} in this session"
+    return bool(ask.rules) and isinstance(command, str) and not call.invalid
 
 
 def argument_lines(call: ToolCall) -> list[Text]:

@@ -52,6 +52,8 @@ def notice(event: Event) -> str:
             )
         case happened.HistoryRepaired(source, repairs):
             return f"History repaired ({source}): {'; '.join(repairs)}"
+        case happened.ToolCallRewritten(call, rewritten, reason):
+            return f"{call.name}, as {reason}: {main_argument(rewritten)}"
         case happened.CoordinatorFailed(critical=False):
             return f"{event.coordinator}: {event.operation} failed, going on without: {event.error}"
         case happened.CoordinatorRecovered(coordinator):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -8,7 +9,7 @@ from rich.console import Console
 
 from victor.cli.approval import TerminalApprover, YesToAll, argument_lines
 from victor.messages import ToolCall
-from victor.protocols import Approval
+from victor.protocols import Approval, Ask, IRememberingApprover, Rewrite
 
 pytestmark = pytest.mark.anyio
 
@@ -40,8 +41,7 @@ def call(name: str = "shell", **arguments: object) -> ToolCall:
         (["y\n"], Approval.ONCE),
         (["Yes\n"], Approval.ONCE),
         (["n\n"], Approval.REFUSED),
-        (["a\n"], Approval.SESSION),
-        (["\n", "what?\n", "y\n"], Approval.ONCE),
+        (["\n", "what?\n", "a\n", "e\n", "v\n", "y\n"], Approval.ONCE),
         ([None], Approval.REFUSED),
     ],
 )
@@ -52,20 +52,56 @@ async def test_only_a_clear_answer_counts(
     assert await asker.approve(call(command="ls"), "Run it?") is decision
 
 
-async def test_always_means_this_command_and_no_other() -> None:
-    person = Person("a\n", "n\n")
-    asker, _ = approver(person)
-    await asker.approve(call(command="make test"), "?")
-    assert await asker.approve(call(command="make test"), "?") is Approval.SESSION
-    assert person.asked == 1
-    assert await asker.approve(call(command="make deploy"), "?") is Approval.REFUSED
+ASK = Ask("Run it?", "it runs a command", ("shell(make test)", "shell(ls\u202e)"), lasting=True)
 
 
-async def test_always_means_the_tool_where_there_is_no_command() -> None:
-    person = Person("a\n")
-    asker, _ = approver(person)
-    await asker.approve(call("edit", path="a"), "?")
-    assert await asker.approve(call("edit", path="b"), "?") is Approval.SESSION
+@pytest.mark.parametrize(
+    ("answers", "decision"),
+    [
+        (["a", "s"], Approval.SESSION),
+        (["A", " P "], Approval.PROJECT),
+        (["always", "u"], Approval.USER),
+        (["a", "n", "y"], Approval.ONCE),
+        (["a", "what?", "n"], Approval.REFUSED),
+        (["a", None], Approval.REFUSED),
+    ],
+)
+async def test_what_is_remembered_is_shown_before_and_where_is_asked(
+    answers: list[str | None], decision: Approval
+) -> None:
+    asker, shown = approver(Person(*answers))
+    assert isinstance(asker, IRememberingApprover)
+    assert await asker.decide(call(command="make test"), ASK) is decision
+    said = shown.getvalue()
+    assert said.index("shell(make test)") < said.index("Keep it?")
+    assert "shell(ls<U+202E>)" in said
+
+
+async def test_what_may_not_be_kept_is_offered_for_the_session_only() -> None:
+    asker, shown = approver(Person("a", "u", "a", "s"))
+    ask = Ask("Run it?", "why", ("shell(git status)",))
+    assert await asker.decide(call(command="git status"), ask) is Approval.SESSION
+    assert "project" not in shown.getvalue()
+
+
+async def test_a_person_may_change_the_command() -> None:
+    asker, _ = approver(Person("e", "", "e", " make lint \n"))
+    made = call(command="make test", timeout=3)
+    assert await asker.decide(made, ASK) == Rewrite(
+        ToolCall("1", "shell", {"command": "make lint", "timeout": 3}), "the person changed it"
+    )
+
+
+async def test_every_prompt_fits_a_line_of_eighty_characters() -> None:
+    person = Person("a", "n", "n")
+    shown = io.StringIO()
+    console = Console(file=shown, width=200, color_system=None)
+    content = "\n".join("x" * 99)
+    asker = TerminalApprover(console, read_line=person)
+    await asker.decide(call(command="make", content=content), ASK)
+    prompts = re.findall(r"(?:Allow|Keep it)\? \[[^\]]*\] ", shown.getvalue())
+    assert len(prompts) == 3
+    assert max(map(len, prompts)) < 80
 
 
 async def test_what_will_happen_is_shown_with_nothing_hidden_in_it() -> None:
@@ -80,9 +116,11 @@ async def test_long_arguments_are_cut_and_shown_in_full_on_demand() -> None:
     asker, shown = approver(Person("v\n", "y\n"))
     assert await asker.approve(call("write", path="a", content=content), "?") is Approval.ONCE
     before, after = " ".join(shown.getvalue().split()).split("v = view all", 1)
-    assert "line 99" not in before
+    assert "line 27" in before
+    assert "line 28 " not in before
     assert "62 more lines" in before
-    assert "line 99" in after
+    assert "line 99" in before
+    assert "line 50" in after
 
 
 async def test_the_view_is_paused_before_the_question() -> None:
