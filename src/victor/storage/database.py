@@ -166,6 +166,10 @@ class Database:
         self._queue.put(None)
         self._thread.join(wait_seconds)
 
+    def forget_lock(self) -> None:
+        """Close this process' handle of the lock file, which it has from its parent."""
+        self._lock.close()
+
     async def aclose(self) -> None:
         """Finish what is queued and close the file."""
         loop = asyncio.get_running_loop()
@@ -350,6 +354,9 @@ def _forget_all() -> None:
     """Start afresh in a forked child, which has no thread and must not use the connection."""
     global _lock  # noqa: PLW0603 - the parent's lock may be held by a thread that is not here
     _lock = threading.Lock()
+    for database in _databases.values():
+        # Else the child would keep the lock of a parent that dies while it writes.
+        database.forget_lock()
     _databases.clear()
 
 

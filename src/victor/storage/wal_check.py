@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 import sys
+import time
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -125,12 +126,24 @@ def _verdict(path: Path, frames: tuple[Frame, ...], committed: tuple[int, ...] |
 def _committed(path: Path) -> tuple[int, ...] | None:
     """Return how many frames are committed, and the log's salts; None where nothing tells."""
     data = _bytes(shm_of(path))[:96]
-    if len(data) < 96 or data[:48] != data[48:96]:
+    if len(data) < 96 or data[:48] != data[48:96] or not _since_boot(shm_of(path)):
         return None
     fields = _INDEX.unpack_from(data)
     if _checksum(data[:40], (0, 0), sys.byteorder) != fields[-2:] or not fields[6]:
         return None
     return (fields[6], *struct.unpack_from(">2I", data, 32))
+
+
+def _since_boot(path: Path) -> bool:
+    """Return whether the file was written since the machine started.
+
+    Shared memory is not synced: what is left of it from before may be older than the log.
+    """
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    try:
+        return path.stat().st_mtime > time.time() - time.clock_gettime(clock)
+    except OSError:
+        return False
 
 
 def _salts(path: Path) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,13 @@ def test_shared_memory_that_is_damaged_or_of_another_run_tells_nothing(path: Pat
     change(shm_of(path), 16)
     assert damage(path) == ""
     shm_of(path).write_bytes(b"\0" * 32_768)
+    assert damage(path) == ""
+
+
+def test_shared_memory_from_before_the_machine_started_tells_nothing(path: Path) -> None:
+    wal_of(path).write_bytes(b"")
+    assert "cannot be read" in damage(path)
+    os.utime(shm_of(path), (1.0, 1.0))
     assert damage(path) == ""
 
 
