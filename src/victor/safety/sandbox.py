@@ -115,7 +115,7 @@ def sandbox_of(choice: str = "auto", workspace: Path | None = None) -> ISandbox:
 
 
 class Sandbox:
-    """Confines by the first of `kinds` that holds when tried; once it did, it is not tried again."""
+    """Confines by the first of `kinds` that holds when tried; having held, it is tried no more."""
 
     def __init__(
         self, kinds: tuple[Kind, ...], *, home: Path | None = None, folder: Path | None = None
