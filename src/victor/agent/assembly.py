@@ -276,6 +276,7 @@ def _checkpoint(given: _Given) -> Any:
     from victor.storage.chosen import checkpoint_store
     from victor.storage.file_images import FileImages
     from victor.storage.location import data_folder, shadow_database
+    from victor.storage.retention import sweep
     from victor.storage.shadow import Shadow
     from victor.storage.watch import WorkspaceWatch
 
@@ -283,7 +284,8 @@ def _checkpoint(given: _Given) -> Any:
     shadow = Shadow(None if in_memory else shadow_database(given.workspace))
     watch = WorkspaceWatch(given.workspace, shadow, apart=(data_folder(),))
     files = FileImages(given.workspace)
-    return CheckpointCoordinator(checkpoint_store(given.config), files, watch)
+    clean = None if in_memory else partial(sweep, data_folder())
+    return CheckpointCoordinator(checkpoint_store(given.config), files, watch, sweep=clean)
 
 
 def _tool(given: _Given) -> Any:

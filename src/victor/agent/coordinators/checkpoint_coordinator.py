@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import time
@@ -37,12 +37,19 @@ __all__ = ["CheckpointCoordinator", "UndoReport"]
 class CheckpointCoordinator:
     """Keeps what was in `store`, and reads and writes the files themselves through `files`.
 
-    `watch` tells what commands change; without it, that cannot be undone.
+    `watch` tells what commands change; without it, that cannot be undone. `sweep` is called in the
+    end with a moment, in seconds since the epoch, to delete what else was last used before it.
     """
 
     def __init__(
-        self, store: ICheckpointStore, files: IFileImages, watch: IWorkspaceWatch | None = None
+        self,
+        store: ICheckpointStore,
+        files: IFileImages,
+        watch: IWorkspaceWatch | None = None,
+        *,
+        sweep: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
+        self._sweep = sweep
         self._store = store
         self._files = files
         self._watch = watch
@@ -161,6 +168,8 @@ class CheckpointCoordinator:
             if self._used:
                 before = time() - self._days * _DAY_SECONDS
                 await self._store.prune(before=before, most_bytes=self._most_bytes)
+                if self._sweep is not None:
+                    await self._sweep(before)
         finally:
             if self._watch is not None:
                 await self._watch.aclose()
