@@ -25,7 +25,8 @@ CATCHES_EXCEPTION = {
     "agent/coordinators/context_coordinator.py",
     "agent/coordinators/prompt_coordinator.py",
     "agent/coordinators/safety_coordinator.py",
-    "agent/coordinators/tool_coordinator.py",
+    "agent/tool_claims.py",
+    "agent/tool_runs.py",
     "cli/app.py",
     "plugins.py",
 }

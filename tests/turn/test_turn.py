@@ -396,7 +396,7 @@ async def test_a_summary_may_be_written_by_a_model_of_its_own(new: New) -> None:
         provider=provider,
         summary_model="cheap",
         context_compaction_strategy="summarization",
-        context_window=4_000,
+        context_window=6_000,
     )
     for _ in range(15):
         await orchestrator.chat("Go on")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias
+from weakref import WeakMethod
 
 from victor.errors import ToolError
 from victor.events import Event, SubagentActed, TextDelta, ThinkingDelta, ToolCallDelta
@@ -18,25 +19,30 @@ class Subagents:
     """Runs subagents by what `join` was given."""
 
     def __init__(self) -> None:
-        self._open: OpenChild | None = None
+        self._open: Callable[[], OpenChild | None] = _nothing
 
     def join(self, open_child: OpenChild) -> None:
-        """Take what opens their conversations."""
-        self._open = open_child
+        """Take the method that opens their conversations; whose it is, is not held by this."""
+        self._open = WeakMethod(open_child)
 
     async def run(self, prompt: str, mode: Mode, environment: ToolEnvironment) -> str:
         """Return the answer to `prompt` of an agent of its own. Raises `VictorError`.
 
         What happens to it is published as `SubagentActed` of the call that runs.
         """
-        if self._open is None:
+        open_child = self._open()
+        if open_child is None:
             raise ToolError("No agents can be started here.")
 
         def emit(event: Event) -> None:
             environment.emit(SubagentActed(environment.call_id, type(event).__name__, event))
 
-        async with self._open(mode, emit) as chat:
+        async with open_child(mode, emit) as chat:
             return (await chat(prompt)).content
+
+
+def _nothing() -> None:
+    return None
 
 
 class Passing:

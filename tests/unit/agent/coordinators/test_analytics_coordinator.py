@@ -17,9 +17,11 @@ from victor.events import (
     CheckpointTaken,
     CoordinatorFailed,
     Event,
+    PlanChanged,
     ReplyReceived,
     SessionStarted,
     StepStarted,
+    SubagentActed,
     TextDelta,
     ThinkingDelta,
     ToolCallDelta,
@@ -137,7 +139,8 @@ async def test_no_word_of_the_user_the_model_or_a_tool_becomes_part_of_an_event(
 
 def test_every_event_but_the_deltas_is_part_of_analytics() -> None:
     pieces = {TextDelta, ThinkingDelta, ToolCallDelta, ToolCallProgressed}
-    assert set(get_args(Event)) - set(USAGE) == pieces
+    told_by_others = {PlanChanged, SubagentActed}
+    assert set(get_args(Event)) - set(USAGE) == pieces | told_by_others
 
 
 async def test_nothing_is_exported_before_the_interval_is_over() -> None:
