@@ -236,7 +236,8 @@ async def test_in_modes_that_read_no_command_changes_a_byte(tmp_path: Path, mode
         "touch x", "echo b > a.txt", "rm a.txt", "mkdir d", "ln -s / l", "chmod 777 a.txt",
         "sed -i s/a/b/ a.txt", "python3 -c \"open('x','w')\"", "cp a.txt b.txt; mv a.txt c",
         "(sleep 0.1; touch late) & disown", "truncate -s 9 a.txt", "git init",
-        "dd if=/dev/zero of=x count=1",         "mount -o remount,rw . ; touch x", "cd /proc/self/cwd && touch x", "touch $OLDPWD/x $PWD/x",
+        "dd if=/dev/zero of=x count=1",
+        "mount -o remount,rw . ; touch x", "cd /proc/self/cwd && touch x", "touch $OLDPWD/x $PWD/x",
     )  # fmt: skip
     provider = ScriptedProvider(
         *[call("shell", command=trick) for trick in tricks],

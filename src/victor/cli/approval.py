@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from victor.messages import ToolCall
 from victor.protocols import Approval, Ask, Rewrite
-from victor.visible import visible
+from victor.visible import one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,28 +87,33 @@ class TerminalApprover:
             case "y" | "yes":
                 return Approval.ONCE
             case "a" | "always" if ask.rules:
-                return await self._place(ask)
+                return await self._place(call, ask)
             case "e" | "edit" if _has_command(call, ask):
                 return await self._edited(call)
             case "v" if hidden:
                 self._show(call, ask.question, limit=sys.maxsize)
         return None
 
-    async def _place(self, ask: Ask) -> Approval | None:
+    async def _place(self, call: ToolCall, ask: Ask) -> Approval | None:
         """Return for how long the rules shall hold; None where the person thinks again."""
         from rich.text import Text
 
         self._console.print(Text("This will be allowed from now on:", style="bold"))
         for rule in ask.rules:
             self._console.print(Text(f"  {visible(rule)}"))
-        keys = "s = for this session"
+        keys = "s = session"
+        every = "command" not in call.arguments
+        if every:
+            keys += f", t = any {one_line(call.name, 9)}"
         if ask.lasting:
-            keys += ", p = this project, u = everywhere"
+            keys += ", p = project, u = everywhere"
         match await self._key(f"Keep it? [{keys}, n = no] "):
             case None:
                 return Approval.REFUSED
             case "s":
                 return Approval.SESSION
+            case "t" if every:
+                return Approval.TOOL
             case "p" if ask.lasting:
                 return Approval.PROJECT
             case "u" if ask.lasting:

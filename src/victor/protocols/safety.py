@@ -137,6 +137,9 @@ class Approval(StrEnum):
     ONCE = "once"
     SESSION = "session"
     """Yes, and to what `Ask.rules` cover for the rest of the session."""
+    TOOL = "tool"
+    """Yes, and to every call of this tool for the rest of the session that no rule is about and
+    nothing else speaks against. No answer to a command."""
     PROJECT = "project"
     """Yes, and the rules are kept in the project's settings."""
     USER = "user"

@@ -80,6 +80,13 @@ class Confinement:
     waived: bool = False
     """Whether a person said that there shall be none: then its lack is no reason to ask."""
 
+    @property
+    def objection(self) -> str:
+        """Why a command should not run unasked; empty where nothing speaks against it."""
+        if self.confines or self.waived:
+            return ""
+        return f"there is no sandbox for commands ({self.reason})"
+
 
 @runtime_checkable
 class ISandbox(Protocol):

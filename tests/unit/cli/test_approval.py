@@ -84,6 +84,16 @@ async def test_what_may_not_be_kept_is_offered_for_the_session_only() -> None:
     assert "project" not in shown.getvalue()
 
 
+async def test_all_calls_of_a_tool_may_be_allowed_but_not_all_commands() -> None:
+    ask = Ask("Let edit change a.py?", "it changes things", ("edit(a.py)",), lasting=True)
+    asker, shown = approver(Person("a", "t"))
+    assert await asker.decide(call("edit", path="a.py"), ask) is Approval.TOOL
+    assert "t = any edit" in shown.getvalue().replace("\n", " ")
+    asker, shown = approver(Person("a", "t", "n"))
+    assert await asker.decide(call(command="make"), ASK) is Approval.REFUSED
+    assert "t = " not in shown.getvalue()
+
+
 async def test_a_person_may_change_the_command() -> None:
     asker, _ = approver(Person("e", "", "e", " make lint \n"))
     made = call(command="make test", timeout=3)
@@ -99,8 +109,10 @@ async def test_every_prompt_fits_a_line_of_eighty_characters() -> None:
     content = "\n".join("x" * 99)
     asker = TerminalApprover(console, read_line=person)
     await asker.decide(call(command="make", content=content), ASK)
+    person.answers = ["a", "s"]
+    await asker.decide(call("a" * 60, content=content), ASK)
     prompts = re.findall(r"(?:Allow|Keep it)\? \[[^\]]*\] ", shown.getvalue())
-    assert len(prompts) == 3
+    assert len(prompts) == 5
     assert max(map(len, prompts)) < 80
 
 

@@ -65,7 +65,7 @@ class SafetyCoordinator:
         self._trusted = frozenset(trusted)
         self._store = store
         self._sandbox = sandbox
-        self._confinement: Confinement | None = None
+        self._confinement = Confinement("none", confines=False, reason="", waived=True)
         self._own_rules = self._rules = Rules.of(rules or {})
         self._approve = "ask"
         self._granted: dict[str, bool] = {}
@@ -141,7 +141,7 @@ class SafetyCoordinator:
             case Approval.REFUSED:
                 return Deny("the person refused it")
             case Approval() if verdict.rules and answer is not Approval.ONCE:
-                return self._remember(verdict, answer)
+                return self._remember(call, verdict, answer)
             case True | Approval():
                 return Allow("you allowed it")
             case Rewrite() if answer.call.id == call.id:
@@ -149,12 +149,12 @@ class SafetyCoordinator:
             case _:
                 return Deny("the person refused it")
 
-    def _remember(self, verdict: Ask, place: Approval) -> Allow:
-        for rule in verdict.rules:
-            self._granted[rule] = bool(self._taint.source)
-        named = ", ".join(verdict.rules)
+    def _remember(self, call: ToolCall, verdict: Ask, place: Approval) -> Allow:
+        rules = (call.name,) if place is Approval.TOOL else verdict.rules
+        self._granted |= dict.fromkeys(rules, bool(self._taint.source))
+        named = ", ".join(rules)
         session = f"you allowed {named} for this session"
-        if place is Approval.SESSION or not verdict.lasting or self._store is None:
+        if place not in (Approval.PROJECT, Approval.USER) or not verdict.lasting or not self._store:
             return Allow(session)
         try:
             where = self._store.keep(verdict.rules, place)
@@ -163,7 +163,7 @@ class SafetyCoordinator:
         return Allow(f"you allowed {named} for good (in {where})")
 
     def _unasked(self, reason: str) -> Deny:
-        way_out = _WITHOUT if reason == self._unconfined() else _BEFOREHAND
+        way_out = _WITHOUT if reason == self._confinement.objection else _BEFOREHAND
         return Deny(f"{reason}, and there is nobody to ask. {way_out}")
 
     def _verdict(self, review: CallReview, mode: Mode) -> Verdict:
@@ -188,9 +188,11 @@ class SafetyCoordinator:
         for rule in self._rules.ask:
             if rule.touches(review, facts):
                 return self._ask(review, facts, f"rule ask {rule}", told=True)
+        if facts is None and review.call.name in self._granted and not protected_path(review):
+            return Allow(f"you allowed {review.call.name} for this session")
         rules = self._rules.allowing(review, facts)
         if rules:
-            if facts is not None and (reason := self._unconfined()):
+            if facts is not None and (reason := self._confinement.objection):
                 return self._ask(review, facts, reason, told=True)
             return Allow(f"rule allow {', '.join(dict.fromkeys(map(str, rules)))}")
         return self._by_nature(review, facts)
@@ -199,29 +201,26 @@ class SafetyCoordinator:
         """Return whether the call changes nothing, by its nature or because of the sandbox."""
         if review.effect is Effect.READ_ONLY:
             return True
-        confined = self._confinement is not None and self._confinement.confines
-        return bool(review.access.command) and review.access.known and confined
+        command = bool(review.access.command) and review.access.known
+        return command and self._confinement.confines
 
     def _by_nature(self, review: CallReview, facts: CommandFacts | None) -> Verdict:
         """Decide by what the tool declares, where no rule does."""
-        if review.effect is Effect.READ_ONLY:
+        if review.effect is Effect.READ_ONLY and not review.access.hosts:
             return Allow("it only reads")
         if kept := protected_path(review):
             return self._ask(review, facts, f"{kept} is protected", always=False)
         if review.call.name in self._trusted:
             return Allow("the application's own tool")
         if facts is None:
-            return self._ask(review, facts, "it changes things")
+            hosts = ", ".join(review.access.hosts)
+            return self._ask(
+                review, facts, f"it talks to {hosts}" if hosts else "it changes things"
+            )
         if facts.harmless and not self._rules.limit_reading():
             return Allow("a command that only reads")
-        reason = facts.caution or self._unconfined()
+        reason = facts.caution or self._confinement.objection
         return self._ask(review, facts, reason or "it runs a command", told=bool(reason))
-
-    def _unconfined(self) -> str:
-        """Return why commands run in no sandbox; empty where they do, or it is not known."""
-        found = self._confinement
-        lacking = found is not None and not found.confines and not found.waived
-        return f"there is no sandbox for commands ({found.reason})" if found and lacking else ""
 
     def _hiding(self, call: ToolCall, verdict: _V) -> _V | Allow:
         if not isinstance(verdict, Allow):

@@ -410,6 +410,21 @@ async def test_a_yes_for_the_session_covers_this_call_and_no_other(
     assert isinstance(await verdict(safety, like), Ask)
 
 
+async def test_a_yes_to_a_tool_covers_its_calls_but_what_speaks_against_them() -> None:
+    rules = {"ask": ("write(src/**)",)}
+    safety = SafetyCoordinator(rules, Decider(Approval.TOOL), analyze=facts)
+    asked = await verdict(safety, writes("a"))
+    assert isinstance(asked, Ask)
+    allowed = Allow("you allowed write for this session")
+    assert await safety.ask(writes("a").call, asked) == allowed
+    assert await verdict(safety, writes("b")) == allowed
+    assert isinstance(await verdict(safety, writes("src/b")), Ask)
+    assert isinstance(await verdict(safety, writes(".git/config")), Ask)
+    assert isinstance(await verdict(safety, writes("b", "edit")), Ask)
+    safety.configure({"permissions": {"deny": ["write(b)"]}})
+    assert isinstance(await verdict(safety, writes("b")), Deny)
+
+
 async def test_a_yes_for_the_session_to_a_question_of_somebody_else_holds_once() -> None:
     safety = SafetyCoordinator(approver=Person(Approval.SESSION))
     assert await safety.ask(writes().call, Ask("?", "r")) == Allow("you allowed it")
