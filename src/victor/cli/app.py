@@ -16,6 +16,7 @@ from victor.cli.terminal import survive_odd_text
 _COMMANDS = {
     "chat": "victor.cli.chat:chat",
     "config": "victor.cli.config_commands:config",
+    "diff": "victor.cli.diff_command:diff",
     "doctor": "victor.cli.doctor:doctor",
     "eval": "victor.cli.eval_command:evaluate",
     "fork": "victor.cli.fork_command:fork",

@@ -43,11 +43,14 @@ class ChatSession:
         self._console: Console | None = None
         self._approver: TerminalApprover | None = None
 
-    def run(self, message: str | None) -> int:
-        """Run one turn with `message`, or a conversation for None; return the exit code."""
+    def run(self, message: str | tuple[str, ...] | None) -> int:
+        """Run a turn with `message`, or with each of several, or a conversation for None.
+
+        Returns the exit code.
+        """
         runner = TurnRunner()
         try:
-            return self._run(message, runner)
+            return self._run((message,) if isinstance(message, str) else message, runner)
         except (VictorError, KeyboardInterrupt) as error:
             if self._lines is None:
                 raise
@@ -56,8 +59,8 @@ class ChatSession:
         finally:
             runner.close()
 
-    def _run(self, message: str | None, runner: TurnRunner) -> int:
-        view = self._view(conversing=message is None)
+    def _run(self, messages: tuple[str, ...] | None, runner: TurnRunner) -> int:
+        view = self._view(conversing=messages is None)
         start = Start(
             self._options,
             approver=self._person(view),
@@ -66,9 +69,11 @@ class ChatSession:
         )
         try:
             orchestrator = runner.run(self._begin(start, view))
-            if message is None:
+            if messages is None:
                 return self._converse(start, orchestrator, runner, view)
-            return self._one_turn(orchestrator, message, runner, view)
+            for message in messages:
+                self._one_turn(orchestrator, message, runner, view)
+            return ExitCode.DONE
         finally:
             runner.heard()
             runner.run(start.close())
@@ -90,12 +95,11 @@ class ChatSession:
 
     def _one_turn(
         self, orchestrator: AgentOrchestrator, message: str, runner: TurnRunner, view: TurnView
-    ) -> int:
+    ) -> None:
         from victor.cli.conversation import show_turn
 
         with silent_keys():
             runner.run(show_turn(orchestrator, message, view))
-        return ExitCode.DONE
 
     def _converse(
         self, start: Start, orchestrator: AgentOrchestrator, runner: TurnRunner, view: TurnView
@@ -113,7 +117,7 @@ class ChatSession:
         desk = Desk(orchestrator, screen, reopen=reopen, connect=start.connect)
         desk.say("/help lists the commands, Ctrl-D leaves.", style="dim")
         editor = LineEditor(
-            None if self._options.ephemeral else history_file(),
+            None if start.config.get_config().get("ephemeral") else history_file(),
             completions=tuple(f"/{name}" for name in COMMANDS),
             colour=screen.color_system is not None,
         )
