@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from victor.protocols import SandboxPolicy
-from victor.safety.git_places import guarded_below, is_repository, named_in
+from victor.safety.git_places import guarded_at, guarded_inside, is_repository, named_in
 from victor.safety.guarded import AT_HOME, IN_WORKSPACES
 
 
@@ -32,12 +33,18 @@ class Boundaries:
         return (path for path in self.protected if path.is_relative_to(root))
 
 
-def boundaries(policy: SandboxPolicy, home: Path, secrets: tuple[Path, ...]) -> Boundaries:
+Look: TypeAlias = Callable[[Path], Iterable[Path]]
+"""Returns what is to be protected in the folders inside of a workspace."""
+
+
+def boundaries(
+    policy: SandboxPolicy, home: Path, secrets: tuple[Path, ...], look: Look = guarded_inside
+) -> Boundaries:
     """Return the boundaries of `policy` as the files are now. `secrets` are hidden besides."""
     writable = tuple(dict.fromkeys(_real(path) for path in policy.writable if path.is_dir()))
     settled = _Settled(writable)
     for root in writable:
-        for path in guarded_below(root):
+        for path in (*guarded_at(root), *look(root)):
             settled.add(path)
         for config in (home / ".gitconfig", home / ".config/git/config"):
             for path in named_in(config, (root,)):

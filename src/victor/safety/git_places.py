@@ -21,14 +21,20 @@ _NAMED_IN_CONFIG = re.compile(
 )
 
 
-def guarded_below(root: Path) -> Iterator[Path]:
-    """Yield what nobody may change in a workspace: git's own, editors', agents' and shells' files.
+def guarded_at(root: Path) -> Iterator[Path]:
+    """Yield what nobody may change directly in a workspace, be it there or not.
 
-    Those directly in `root` also where they do not exist. Of others those that are found within
-    `SEARCHED_FOLDERS` folders, the nearest first.
+    That is git's own, editors', agents' and shells' files.
     """
     yield from (root / name for name in (".git", *IN_WORKSPACES))
     yield from _of_repository(root / ".git")
+
+
+def guarded_inside(root: Path) -> Iterator[Path]:
+    """Yield the same of the folders inside of a workspace, where it is there.
+
+    It is looked for in `SEARCHED_FOLDERS` folders, the nearest first.
+    """
     wanted = frozenset(IN_WORKSPACES)
     waiting = deque([(root, 0)])
     looked_at = 0
@@ -37,19 +43,19 @@ def guarded_below(root: Path) -> Iterator[Path]:
         looked_at += 1
         for entry in _entries(folder):
             path = folder / entry.name
-            if depth and entry.name == ".git":
-                yield from _of_repository(path)
-                if not entry.is_dir(follow_symlinks=False):
-                    yield path
-            elif depth and entry.name in wanted:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if entry.name == ".git":
+                yield from () if folder == root else _whole_repository(path)
+            elif entry.name in wanted:
                 yield path
-            elif (
-                entry.name not in _PASSED_BY
-                and entry.name != ".git"
-                and depth < _DEEPEST
-                and entry.is_dir(follow_symlinks=False)
-            ):
+            elif is_folder and depth < _DEEPEST and entry.name not in _PASSED_BY:
                 waiting.append((path, depth + 1))
+
+
+def _whole_repository(dot_git: Path) -> Iterator[Path]:
+    yield from _of_repository(dot_git)
+    if dot_git.is_symlink() or not dot_git.is_dir():
+        yield dot_git
 
 
 def _of_repository(dot_git: Path) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from victor.protocols import (
 )
 from victor.safety.boundaries import Boundaries, boundaries
 from victor.safety.bubblewrap import Bubblewrap, find_program
+from victor.safety.git_places import guarded_inside
 from victor.safety.guarded import secrets
 from victor.safety.landlock import Landlock
 from victor.safety.outlet import outlet_to
@@ -31,6 +33,8 @@ from victor.safety.seatbelt import Seatbelt
 
 CHOICES = ("auto", "bubblewrap", "landlock", "seatbelt", "none")
 """What the setting `sandbox` may say."""
+LOOKED_SECONDS = 20.0
+"""How long what was found inside of a workspace counts; a look through a large one takes 0.2 s."""
 WAIVED = "the setting sandbox is none"
 
 
@@ -126,6 +130,8 @@ class Sandbox:
         self._folder = folder or data_folder() / "sandbox"
         self._placeholders = Placeholders(self._folder)
         self._private: PrivateFolder | None = None
+        self._inside: dict[Path, tuple[float, tuple[Path, ...]]] = {}
+        """By workspace: when it was looked through, and what was found."""
         self._choosing: asyncio.Future[Kind | None] | None = None
         self.tried: tuple[Tried, ...] = ()
         """What came of each kind that was tried so far, in order."""
@@ -154,7 +160,9 @@ class Sandbox:
             yield launch
             return
         own = (config_folder(), data_folder())
-        limits = await asyncio.to_thread(boundaries, policy, self._home, secrets(self._home, own))
+        limits = await asyncio.to_thread(
+            boundaries, policy, self._home, secrets(self._home, own), self._look
+        )
         async with self.confined(kind, launch, limits, policy) as start:
             yield start
 
@@ -186,6 +194,15 @@ class Sandbox:
                     hint="`victor doctor` shows which sandbox works here.",
                 ) from error
             yield start
+
+    def _look(self, root: Path) -> tuple[Path, ...]:
+        """Return what is protected inside of `root`, by a look that is not too old."""
+        now = time.monotonic()
+        looked, found = self._inside.get(root, (now - LOOKED_SECONDS, ()))
+        if now - looked >= LOOKED_SECONDS:
+            found = tuple(guarded_inside(root))
+            self._inside[root] = now, found
+        return found
 
     def _rooms(self) -> PrivateFolder:
         if self._private is None or not self._private.temporary.is_dir():
