@@ -77,7 +77,7 @@ async def test_every_setting_that_the_guide_shows_does_what_it_says(
     made = names_of_block(
         "context_compaction_threshold=0.8",
         AgentOrchestrator=AgentOrchestrator,
-        provider=ScriptedProvider(*[[call("list")]] * 5, "Enough.", context_window=4_000),
+        provider=ScriptedProvider(*[[call("list")]] * 5, "Enough.", context_window=16_000),
         model="m",
     )["orchestrator"]
     config = made.config_coordinator.get_config()

@@ -210,6 +210,7 @@ def _mode(given: _Given) -> Any:
 def _prompt(given: _Given) -> Any:
     from victor.agent.coordinators.prompt_coordinator import PromptCoordinator
     from victor.prompt import builtin_contributors
+    from victor.skills import find_skills
 
     publish = given.bus.publish
 
@@ -217,7 +218,8 @@ def _prompt(given: _Given) -> Any:
         publish(CoordinatorFailed("prompt", contributor, error))
 
     plugged = plugged_parts(Group.PROMPT_CONTRIBUTORS, "prompt", given.bus.guard)
-    contributors = (*builtin_contributors(given.workspace), *plugged)
+    skills = find_skills(_skill_folders(given), failed)
+    contributors = (*builtin_contributors(given.workspace, skills=skills), *plugged)
     return PromptCoordinator(contributors, on_failure=failed)
 
 
@@ -291,9 +293,11 @@ def _checkpoint(given: _Given) -> Any:
 def _tool(given: _Given) -> Any:
     from victor.agent.coordinators.tool_coordinator import ToolCoordinator
     from victor.safety.sandbox import policy_of
+    from victor.skills import find_skills
     from victor.storage.location import data_folder
     from victor.tools import builtin_tools, fit_arguments
     from victor.tools.process import Limits
+    from victor.tools.skill import UseSkill
 
     rest = data_folder() / "outputs"
     # What is ephemeral leaves nothing behind: of an output, only what the model is told is kept.
@@ -302,7 +306,7 @@ def _tool(given: _Given) -> Any:
     if tools is None:
         built_in = builtin_tools(
             given.workspace,
-            readable=(rest,),
+            readable=(rest, *_skill_folders(given)),
             person=given.approver if isinstance(given.approver, IAnswerer) else None,
             subagents=given.subagents if given.config.get("subagent_depth", 1) else None,
             sandbox=given.sandbox,
@@ -310,8 +314,14 @@ def _tool(given: _Given) -> Any:
             limits=Limits.of(given.config),
             spill_folder=spill,
         )
-        tools = (*built_in, *plugged_tools(given.bus.guard))
+        skills = find_skills(_skill_folders(given), lambda *broken: None)  # the prompt's part tells
+        known = (UseSkill(skills),) if skills else ()
+        tools = (*built_in, *known, *plugged_tools(given.bus.guard))
     return ToolCoordinator(tools, given.workspace, spill_folder=spill, fit_arguments=fit_arguments)
+
+
+def _skill_folders(given: _Given) -> tuple[Path, ...]:
+    return tuple(Path(folder).expanduser() for folder in given.config.get("skill_folders", ()))
 
 
 def _session(given: _Given) -> Any:

@@ -96,6 +96,10 @@ class Settings(BaseModel):
     instructions: str = ""
     """Your own words, added to the system prompt."""
 
+    skill_folders: tuple[str, ...] = ()
+    """Folders with skills: each a folder with a `SKILL.md`. At the terminal, `skills` in your
+    folder of settings, and in `.victor` of a trusted project, where there are some."""
+
     system_prompt_template: str = "default"
     """Name of the template of the system prompt, or the path of one of your own."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from victor.config import files
-from victor.config.trust import PROJECT_FILE, Trust
+from victor.config.trust import PROJECT_FILE, PROJECT_FOLDER, Trust
 from victor.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -24,10 +24,14 @@ PREFIX = "VICTOR_"
 NOT_SETTINGS = frozenset({"VICTOR_CALL_ID", "VICTOR_DEBUG", "VICTOR_HOME", "VICTOR_MODELS_DIR"})
 """Variables with the prefix that are read elsewhere and set no setting."""
 
-USER_FILE, PROFILE, PROJECT, ENVIRONMENT, CODE = 20, 30, 40, 50, 80
+SKILLS = "skills"
+"""The folder of skills, in the user's folder and in `.victor` of a project."""
+
+SKILL_FOLDERS, USER_FILE, PROFILE, PROJECT, ENVIRONMENT, CODE = 10, 20, 30, 40, 50, 80
 
 PRIORITIES = (
     ("Defaults", 0),
+    ("The folders `skills` that there are, for `skill_folders` alone", SKILL_FOLDERS),
     (
         "`config.toml` in the user's folder (`~/.config/victor` on Linux, or `VICTOR_HOME`)",
         USER_FILE,
@@ -228,6 +232,35 @@ class ProfileConfigProvider(_Readable):
         return ""
 
 
+class SkillFolders(_Readable):
+    """The folders of skills that there are: the user's, and a project's that is trusted."""
+
+    def __init__(self, home: Path, folder: Path | None = None, trust: Trust | None = None) -> None:
+        self._home = home
+        self._folder = folder
+        self._trust = trust or Trust()
+
+    def priority(self) -> int:
+        """Return 10: whatever a person sets takes its place."""
+        return SKILL_FOLDERS
+
+    def read(self) -> dict[str, Any]:
+        """Return `skill_folders`, if there are some. Raises `ConfigError`."""
+        found = [self._home / SKILLS]
+        project = None if self._folder is None else self._folder / PROJECT_FOLDER / SKILLS
+        if project is not None and project.is_dir() and self._trusted():
+            found.append(project)
+        folders = tuple(str(path) for path in found if path.is_dir())
+        return {"skill_folders": folders} if folders else {}
+
+    def origin(self, key: str) -> str:
+        """Return what the folders are."""
+        return "the folders that are there"
+
+    def _trusted(self) -> bool:
+        return self._folder is not None and bool(self._trust.trusted_contents(self._folder))
+
+
 def standard_sources(
     settings: Settings | None = None,
     folder: Path | None = None,
@@ -243,7 +276,7 @@ def standard_sources(
         chosen_by.append(ProjectConfigProvider(folder, trust))
     chosen_by.append(TomlConfigProvider(home / "config.toml", USER_FILE))
     profile = ProfileConfigProvider(home / "profiles", tuple(chosen_by))
-    return (*chosen_by[:-1], profile, chosen_by[-1])
+    return (*chosen_by[:-1], profile, chosen_by[-1], SkillFolders(home, folder, trust))
 
 
 def _variable(variable: str, value: str) -> tuple[str, Any]:

@@ -41,11 +41,18 @@ class Trust:
 
         What is returned is what was checked. Raises `ConfigError` for what cannot be read.
         """
+        return self.trusted_contents(folder).get(PROJECT_FILE.as_posix())
+
+    def trusted_contents(self, folder: Path) -> dict[str, bytes]:
+        """Return every file in the folder's `.victor`, by its path, if all of it is trusted.
+
+        Nothing otherwise. Raises `ConfigError` for what cannot be read.
+        """
         found = contents(folder)
         kept = self._read().get(_name(folder))
-        if not found or not isinstance(kept, dict) or kept.get("digest") != _digest(found):
-            return None
-        return found.get(PROJECT_FILE.as_posix())
+        if not isinstance(kept, dict) or kept.get("digest") != _digest(found):
+            return {}
+        return found
 
     def trust(self, folder: Path, shown: Mapping[str, bytes] | None = None) -> None:
         """Trust this content of the folder's `.victor`, by default what is there now.

@@ -11,7 +11,9 @@ from pathlib import Path
 from victor.prompt.environment import Environment
 from victor.prompt.fixed import Identity, Modes, Safety, TaskHints
 from victor.prompt.instructions import ProjectInstructions, UserInstructions
+from victor.prompt.skills import Skills
 from victor.protocols import IPromptContributor
+from victor.protocols.skill import Skill
 
 __all__ = [
     "Environment",
@@ -19,6 +21,7 @@ __all__ = [
     "Modes",
     "ProjectInstructions",
     "Safety",
+    "Skills",
     "TaskHints",
     "UserInstructions",
     "builtin_contributors",
@@ -32,6 +35,7 @@ def builtin_contributors(
     templates: Path | None = None,
     instructions: str = "",
     task_hints: bool = True,
+    skills: tuple[Skill, ...] = (),
 ) -> tuple[IPromptContributor, ...]:
     """Return the built-in parts for a session in `workspace`, the highest priority first.
 
@@ -46,5 +50,6 @@ def builtin_contributors(
         TaskHints(enabled=task_hints),
         Environment(workspace),
         ProjectInstructions(workspace),
+        Skills(skills),
         UserInstructions(instructions),
     )

@@ -30,7 +30,7 @@ def written(path: Path, text: str) -> Path:
 def test_every_source_fits_the_port_and_keeps_its_rank(tmp_path: Path) -> None:
     sources = standard_sources(Settings(), tmp_path, environ={})
     assert all(isinstance(source, IConfigProvider) for source in sources)
-    assert [source.priority() for source in sources] == [80, 50, 40, 30, 20]
+    assert [source.priority() for source in sources] == [80, 50, 40, 30, 20, 10]
 
 
 @pytest.mark.anyio
@@ -197,7 +197,7 @@ def test_all_sources_together_are_merged_by_priority(tmp_path: Path) -> None:
 
 
 def test_an_agent_without_a_folder_or_settings_has_the_persons_sources_only() -> None:
-    assert [source.priority() for source in standard_sources(environ={})] == [50, 30, 20]
+    assert [source.priority() for source in standard_sources(environ={})] == [50, 30, 20, 10]
 
 
 def test_the_folders_are_the_platforms_without_victor_home(
