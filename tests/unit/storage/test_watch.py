@@ -134,15 +134,27 @@ async def test_whatever_a_command_did_is_undone_and_redone(
     assert snapshot(workspace) == after
 
 
-async def test_a_command_that_changed_nothing_leaves_no_checkpoint(
+async def test_a_command_that_changed_nothing_leaves_nothing_to_undo(
     checkpoints: CheckpointCoordinator, workspace: Path
 ) -> None:
     write(workspace / "a", b"x")
     kept = await checkpoints.before("s1", "t1", (), workspace=True)
     assert kept is not None
     await checkpoints.after(kept)
-    assert await checkpoints.list("s1") == ()
+    assert not any(one.changed or one.skipped for one in await checkpoints.list("s1"))
     assert await checkpoints.preview_undo("s1") == UndoReport()
+
+
+async def test_a_command_that_was_running_when_victor_ended_is_told_of(
+    checkpoints: CheckpointCoordinator, workspace: Path
+) -> None:
+    path = write(workspace / "a", b"x")
+    await checkpoints.before("s1", "t1", (), workspace=True)
+    path.write_bytes(b"half")
+    report = await checkpoints.undo("s1")
+    assert (report.turn_id, report.changes) == ("t1", 0)
+    assert "Victor ended before it did" in report.skipped[0]
+    assert path.read_bytes() == b"half"
 
 
 async def test_files_that_a_person_changed_after_the_command_are_left(

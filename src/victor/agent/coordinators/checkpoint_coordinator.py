@@ -28,6 +28,8 @@ from victor.restore_plan import (
     restored_by,
 )
 
+_CUT_SHORT = "a command: Victor ended before it did, so what it changed is not known"
+
 _DAY_SECONDS = 24 * 3600.0
 _MEGABYTE = 1024 * 1024
 
@@ -76,13 +78,15 @@ class CheckpointCoordinator:
             return None
         self._used = True
         checkpoint = Checkpoint(uuid4().hex, session_id, turn_id, {}, time())
+        kept = await self._files.read(paths)
+        checkpoint = replace(checkpoint, before=kept.states, skipped=kept.skipped)
+        unsettled = checkpoint
         if watch is not None:
             await watch.begin(checkpoint.id)
             self._watched.add(checkpoint.id)
-        if paths:
-            kept = await self._files.read(paths)
-            checkpoint = replace(checkpoint, before=kept.states, skipped=kept.skipped)
-            await self._store.put(checkpoint, kept.contents)
+            # Should Victor end before the command does, this is what is left to tell.
+            unsettled = replace(checkpoint, skipped=(*checkpoint.skipped, _CUT_SHORT))
+        await self._store.put(unsettled, kept.contents)
         return checkpoint
 
     async def after(self, checkpoint: Checkpoint) -> None:
@@ -100,8 +104,9 @@ class CheckpointCoordinator:
                 after={**changed.after, **after},
                 skipped=(*checkpoint.skipped, *changed.before.skipped),
             )
-        if settled.before or checkpoint.skipped:
-            await self._store.put(settled, contents)
+        if not settled.before and not checkpoint.skipped:
+            settled = replace(settled, skipped=())
+        await self._store.put(settled, contents)
 
     async def undo(self, session_id: str) -> UndoReport:
         """Take back what the last turn changed, and do the turn before at the next call.
