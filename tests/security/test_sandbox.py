@@ -546,3 +546,28 @@ async def test_a_folder_below_the_temporary_one_is_seen_also_where_nothing_may_c
     _, said = await ground.run("cat file", SandboxPolicy())
     assert said == "seen\n"
     assert not (tmp_path / "other").exists()
+
+
+async def test_the_sandbox_itself_gets_nothing_that_changes_what_it_loads(ground: Ground) -> None:
+    policy = ground.policy()
+    launch = Launch(
+        ("env",), ground.workspace, {"LD_LIBRARY_PATH": ".", "A": "b c", "PATH": "/bin"}
+    )
+    limits = boundaries(policy, ground.home, ())
+    async with ground.sandbox.confined(ground.kind, launch, limits, policy) as start:
+        assert dict(start.environment) == {}
+    _, said = await ground.run("echo $A $LD_LIBRARY_PATH", A="b c", LD_LIBRARY_PATH="src")
+    assert said == "b c src\n"
+
+
+async def test_a_home_folder_that_is_the_workspace_keeps_its_secrets(ground: Ground) -> None:
+    ground.workspace = ground.home
+    before = ground.files()
+    _, said = await ground.run(
+        "exec 2>/dev/null; cat .ssh/* .netrc .aws/*; mkdir .gnupg .kube; echo x > .ssh/config;"
+        " echo x >> .bashrc; echo x > .zshrc; mkdir -p .config/fish .config/autostart .local/bin;"
+        " mv .ssh ssh; mv .config config; rm -rf .ssh .netrc; echo x > project/.git/config;"
+        " mv project/.git project/git; echo x > .profile; mkdir .vscode"
+    )
+    assert "SECRET" not in said
+    assert ground.files() == before

@@ -112,6 +112,10 @@ class Bubblewrap:
         """Return what to start; `rooms` keeps the descriptors that it inherits open."""
         told = arguments(launch, limits, rooms, network, proc=self.proc)
         families = (seccomp.UNIX, seccomp.INET, seccomp.INET6, seccomp.NETLINK)
+        # bwrap itself gets none of it: a variable for the linker would have it load from anywhere.
+        inner_environment = {**launch.environment, **dict.fromkeys(TEMPORARY, "/tmp")}  # noqa: S108  # a private one
+        for name, text in inner_environment.items():
+            told += ["--setenv", name, text]
         told += ["--seccomp", str(rooms.memory(seccomp.program(families)))]
         program = launch.argv
         passed = launch.pass_fds
@@ -124,7 +128,7 @@ class Bubblewrap:
         return replace(
             launch,
             argv=(str(self.program), "--args", str(listed), "--", *program),
-            environment={**launch.environment, **dict.fromkeys(TEMPORARY, "/tmp")},  # noqa: S108  # a private one
+            environment={},
             pass_fds=(*passed, listed, int(told[-1])),
         )
 

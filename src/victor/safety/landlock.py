@@ -73,6 +73,10 @@ class Landlock:
             marshal.dumps(
                 {
                     "parent": os.getpid(),
+                    "environment": {
+                        **launch.environment,
+                        **dict.fromkeys(TEMPORARY, str(rooms.temporary)),
+                    },
                     "reading": [str(path) for path in readable(limits)],
                     "writing": [str(path) for path in (*changeable(limits), rooms.temporary)],
                     "calls": seccomp.program(open_to_all if network is Network.ALL else ()),
@@ -82,7 +86,8 @@ class Landlock:
         return replace(
             launch,
             argv=(*launcher_command(surrender), *launch.argv),
-            environment={**launch.environment, **dict.fromkeys(TEMPORARY, str(rooms.temporary))},
+            # Nothing that would have the launcher load from elsewhere before it is confined.
+            environment={},
             pass_fds=(*launch.pass_fds, surrender),
         )
 

@@ -161,7 +161,8 @@ def main(arguments: list[str]) -> None:
         print(f"victor: the sandbox could not be entered: {error}", file=sys.stderr)  # noqa: T201
         os._exit(_FAILED)
     try:
-        os.execvp(program[0], program)  # noqa: S606  # what was asked for, without a shell
+        environment = surrender.get("environment", os.environ)
+        os.execvpe(program[0], program, environment)  # noqa: S606  # as asked, without a shell
     except OSError as error:
         print(f"victor: {program[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
         os._exit(127 if error.errno == 2 else 126)

@@ -17,6 +17,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from victor.beneath import folder_beneath, read_beneath
+
+_ROOT = Path("/")
 FILES = {"commondir": b".\n", "config.worktree": b""}
 """Where git wants a file: what makes it do as it does without one. The first says: here."""
 
@@ -122,21 +125,25 @@ def _read(data: bytes) -> set[Path]:
 
 
 def _make(path: Path) -> None:
-    if os.path.lexists(path):
-        return
+    """Raises `OSError`, also where a link is on the way: then it would be made elsewhere."""
     content = FILES.get(path.name)
-    if content is None:
-        path.mkdir(exist_ok=True)
-        return
-    with contextlib.suppress(FileExistsError), path.open("xb") as file:
-        file.write(content)
+    with folder_beneath(_ROOT, path.parent) as folder:
+        if content is None:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path.name, dir_fd=folder)
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with contextlib.suppress(FileExistsError):
+            file = os.open(path.name, flags, 0o644, dir_fd=folder)
+            os.write(file, content)
+            os.close(file)
 
 
 def _remove(path: Path) -> None:
     """Remove a placeholder. What is none any more stays."""
-    with contextlib.suppress(OSError):
-        content = FILES.get(path.name)
+    content = FILES.get(path.name)
+    with contextlib.suppress(OSError), folder_beneath(_ROOT, path.parent) as folder:
         if content is None:
-            path.rmdir()
-        elif path.read_bytes() == content:
-            path.unlink()
+            os.rmdir(path.name, dir_fd=folder)
+        elif read_beneath(_ROOT, path, len(content) + 1) == content:
+            os.unlink(path.name, dir_fd=folder)
