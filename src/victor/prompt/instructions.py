@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from victor.beneath import read_beneath
 from victor.protocols import PromptContext
 from victor.protocols.prompt import BasePromptContributor
 
@@ -89,9 +90,10 @@ class ProjectInstructions(BasePromptContributor):
         # A link in somebody's repository must not carry another file of the user's to the vendor.
         if not path.is_file() or not path.resolve().is_relative_to(self._root.resolve()):
             return ""
-        with path.open("rb") as file:
-            data = file.read(largest + 1)
+        data = read_beneath(self._root.resolve(), path.resolve(), largest + 1) or b""
         text = data[:largest].decode("utf-8", "replace").strip()
+        # Whoever wrote it does not end the label that says whose words these are.
+        text = text.replace("</project_instructions", "< /project_instructions")
         if len(data) > largest:
             text += f"\n\n[{FILE} is longer than {largest // 1024} KB; read the file for the rest.]"
         return text
