@@ -61,6 +61,7 @@ SLOW = (
     "recall",
     "unit/embedding",
     "unit/tools/test_shell",
+    "unit/tools/test_web",
     "wire",
 )
 """Where tests import the vendors' SDKs, start servers or processes, or run whole programs."""

@@ -12,10 +12,12 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from victor.addresses import Resolve, is_public, resolve
 
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 20.0
@@ -24,9 +26,6 @@ MOST_CONNECTIONS = 64
 _CHUNK = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-
-Resolve = Callable[[str, int], Awaitable[tuple[str, ...]]]
-"""Returns the addresses of a host, the one to try first in front. Raises `OSError`."""
 
 
 class Refused(Exception):
@@ -73,34 +72,6 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
-
-
-def is_public(address: str) -> bool:
-    """Return whether an address is one of the public network, in whichever form it is written."""
-    found = _address(address)
-    if found is None:
-        return False
-    if isinstance(found, ipaddress.IPv6Address):
-        # Forms in which an address of version 4 travels.
-        carried = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
-        if carried is None and found in _TRANSLATED:
-            carried = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        if carried is not None:
-            return is_public(str(carried))
-    listed = any(found in network for network in _SPECIAL)
-    return found.is_global and not (found.is_multicast or found.is_reserved or listed)
-
-
-_SPECIAL = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv4Network("192.88.99.0/24"))
-"""Of protocols, and of a cloud's metadata; not every version of Python knows them."""
-_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
-
-
-async def resolve(host: str, port: int) -> tuple[str, ...]:
-    """Return the addresses of a host. Raises `OSError`."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(str(one[4][0]) for one in found))
 
 
 @dataclass(frozen=True, slots=True)

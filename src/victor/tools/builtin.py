@@ -19,6 +19,7 @@ from victor.tools.seen import SeenFiles
 from victor.tools.shell import Shell
 from victor.tools.task import Task
 from victor.tools.todo import Todo
+from victor.tools.web import web_tools
 from victor.tools.workspace import Workspace
 from victor.tools.write import Write
 
@@ -71,4 +72,5 @@ def builtin_tools(
         shell,
         ShellOutput(background),
         ShellStop(background),
+        *web_tools(),
     )
