@@ -15,6 +15,8 @@ from hashlib import sha256
 from victor.messages import Effect, JsonObject, ToolCall
 from victor.protocols import CallReview, Intent, Record
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr).encode
+
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
@@ -35,8 +37,7 @@ def intents(reviews: Iterable[CallReview]) -> tuple[Intent, ...]:
 
 def fingerprint(arguments: JsonObject) -> str:
     """Return the sha256 of the arguments, whatever the order of their names."""
-    text = json.dumps(dict(arguments), sort_keys=True, separators=(",", ":"), default=repr)
-    return sha256(text.encode()).hexdigest()
+    return sha256(_CANONICAL(dict(arguments)).encode()).hexdigest()
 
 
 def unfinished(records: tuple[Record, ...]) -> Unfinished | None:

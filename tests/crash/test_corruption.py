@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
@@ -16,9 +18,11 @@ import pytest
 from victor.errors import SessionError
 from victor.messages import user
 from victor.protocols import Record, SessionInfo
+from victor.storage.connection import lock_file, repair_mark
 from victor.storage.inspection import problems
 from victor.storage.salvage import SalvageReport, salvage
 from victor.storage.sqlite import SqliteSessionStore
+from victor.storage.writer_lock import WriterLock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
@@ -162,6 +166,61 @@ async def test_a_database_in_use_is_not_repaired(tmp_path: Path) -> None:
     await store.aclose()
     report = await salvage(path)
     assert [(one.info.id, one.kept, one.lost) for one in report.sessions] == [("s1", 0, 0)]
+
+
+async def test_a_database_that_another_process_has_open_is_not_repaired(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    store = SqliteSessionStore(path)
+    await store.create(SessionInfo("s1", "", "/w", "p", "m", 1.0, 1.0))
+    await store.aclose()
+    await store.list()
+    with pytest.raises(SessionError, match="in use by a process that has it open"):
+        await salvage(path)
+    await store.aclose()
+
+    looking = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1])\n"
+    looking += "c.execute('SELECT * FROM sessions').fetchall(); print(flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", looking, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    with pytest.raises(SessionError, match="in use by a process that has it open"):
+        await salvage(path)
+    process.communicate(b"\n")
+
+    lock = WriterLock(lock_file(path), 0.1)
+    with lock.held(), pytest.raises(SessionError, match="in use by another process"):
+        await salvage(path)
+    lock.close()
+    assert [one.info.id for one in (await salvage(path)).sessions] == ["s1"]
+
+
+async def test_where_it_cannot_be_moved_all_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    path.write_text("damaged")
+    repair_mark(path).mkdir()
+    with pytest.raises(SessionError, match="cannot be set aside"):
+        await salvage(path)
+    assert path.read_text() == "damaged"
+
+
+async def test_two_sessions_that_claim_one_id_are_both_kept(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    store = SqliteSessionStore(path)
+    for name in ("same", "SAME"):
+        await store.create(SessionInfo(name, name, "/w", "p", "m", 1.0, 1.0))
+        await store.append(name, Record("user", f"{name}-1", user(name)))
+    await store.aclose()
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"SAMESAME/w", b"sameSAME/w"))
+
+    sessions = (await salvage(path)).sessions
+    ids = [session.info.id for session in sessions]
+    assert ids[0] == "same"
+    assert ids[1].startswith("same-salvaged-")
+    assert [session.kept for session in sessions] == [1, 1]
+    assert set(await read(path)) == set(ids)
 
 
 async def test_a_session_whose_row_is_lost_keeps_its_records(tmp_path: Path) -> None:

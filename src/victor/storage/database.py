@@ -331,6 +331,11 @@ def acquire(path: Path, *, patience: float) -> Database:
         return database
 
 
+def is_open(path: Path) -> bool:
+    """Return whether this process uses the file."""
+    return path.expanduser().absolute() in _databases
+
+
 async def release(database: Database) -> None:
     """Give it back; the last to do so closes the file."""
     with _lock:

@@ -16,6 +16,7 @@ from victor.errors import SessionError
 from victor.protocols import Record, SessionInfo
 from victor.storage.codec import KINDS, decode
 from victor.storage.connection import lock_file, repair_mark
+from victor.storage.database import is_open
 from victor.storage.holds import held_elsewhere
 from victor.storage.location import private_file
 from victor.storage.raw_pages import Value, rows
@@ -25,6 +26,8 @@ from victor.storage.wal_check import damage, shm_of, wal_of
 from victor.storage.writer_lock import WriterLock
 
 _PATIENCE = 2.0
+_SHARED_BYTES = (510, 0x40000002)
+"""How many bytes SQLite locks, and where they begin."""
 _COLUMNS = ("id", "title", "workspace", "provider", "model", "created", "updated")
 """Of `sessions`, behind its number."""
 _RECORDS_COLUMN = 17
@@ -133,10 +136,28 @@ def _alone(path: Path) -> ExitStack:
         stack.close()
         raise SessionError(f"{path} is in use by another process.", hint=_CLOSE) from error
     owner = held_elsewhere(path)
-    if owner:
+    if owner or is_open(path) or _is_connected(path):
         stack.close()
-        raise SessionError(f"{path} is in use by process {owner}.", hint=_CLOSE)
+        who = f"process {owner}" if owner else "a process that has it open"
+        raise SessionError(f"{path} is in use by {who}.", hint=_CLOSE)
     return stack
+
+
+def _is_connected(path: Path) -> bool:
+    """Return whether another process has a connection: it would go on in the file that is moved.
+
+    In a write-ahead log's database each connection holds these bytes of the file for reading.
+    """
+    import fcntl
+
+    try:
+        with path.open("rb+") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, *_SHARED_BYTES)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 _LOST = "records were lost here"

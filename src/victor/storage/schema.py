@@ -101,7 +101,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """UPDATE images SET (after, after_mode) = (
             SELECT CAST(value AS BLOB), iif(value GLOB 'link:*' OR value = 'absent', 0, mode)
             FROM checkpoints, json_each(iif(json_valid(checkpoints.after), checkpoints.after, '{}'))
-            WHERE checkpoints.number = images.checkpoint AND json_each.key = CAST(images.path AS TEXT)
+            WHERE checkpoints.number = images.checkpoint
+                AND json_each.key = CAST(images.path AS TEXT)
         )""",
     ),
     (
