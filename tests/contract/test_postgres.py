@@ -11,6 +11,8 @@ import pytest
 from tests.contract.conftest import Server
 
 from victor.agent.orchestrator import AgentOrchestrator
+from victor.cli.findings import Finding, State
+from victor.cli.store_findings import store_findings
 from victor.config.settings import Settings
 from victor.errors import CheckpointError, ConfigError, SessionError
 from victor.messages import user
@@ -194,6 +196,17 @@ async def test_the_settings_choose_the_server_and_a_conversation_goes_on_there(
         messages = await second.resume("last")
         assert [message.text for message in messages] == ["Hello", "Hi."]
     assert not list(home_of_its_own.glob("sessions.db*"))
+
+
+def test_the_doctor_says_whether_the_server_lets_in(postgres: Server) -> None:
+    def told(url: str) -> Finding:
+        found = store_findings({"session_store": url})
+        return next(finding for finding in found if finding.name == "session store")
+
+    assert told(postgres.url).state is State.OK
+    broken = told("postgresql://me@127.0.0.1:1/db")
+    assert (broken.state, "database db" in broken.detail) == (State.BROKEN, True)
+    assert "server runs" in broken.remedy
 
 
 async def cut(store: PostgresSessionStore) -> None:

@@ -178,3 +178,22 @@ async def test_without_a_turn_there_is_nothing_to_take_back(new: New) -> None:
         assert await orchestrator.points() == ()
         with pytest.raises(SessionError, match="There are: none"):
             await orchestrator.rewind(1)
+
+
+async def test_a_rewind_takes_back_what_a_workflow_did_in_between(
+    new: New, workspace: Path
+) -> None:
+    flow = workspace / "flow.yaml"
+    flow.write_text(
+        "name: flow\nsteps:\n  - {id: one, tool: write, arguments: {path: a.txt, content: flow}}\n"
+    )
+    orchestrator = new("One.", "Two.", [call("write", path="b.txt", content="b")], "Three.")
+    async with orchestrator:
+        await orchestrator.chat("one")
+        await orchestrator.chat("two")
+        await orchestrator.run_workflow(flow)
+        assert (workspace / "a.txt").read_text() == "flow"
+        await orchestrator.chat("three")
+        report = await orchestrator.rewind(2)
+        assert set(report.removed) == {str(workspace / "a.txt"), str(workspace / "b.txt")}
+        assert len(report.turns) == 2

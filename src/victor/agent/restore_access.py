@@ -108,11 +108,13 @@ class RestoreAccess(SessionAccess):
     ) -> UndoReport:
         """Return what `rewind` would do, with a diff, and do nothing. Raises `SessionError`."""
         self._enter()
-        gone = self._from(turn, await self._records())
+        records = await self._records()
+        gone = self._from(turn, records)
         names = tuple(one.id for one in gone)
         if not files:
             return self._rewound(names)
-        report = await self.checkpoint_coordinator.preview_rewind(self.session_id, names)
+        ids = _ids_from(records, names[0])
+        report = await self.checkpoint_coordinator.preview_rewind(self.session_id, ids)
         return replace(report, turns=names, conversation=conversation)
 
     async def rewind(
@@ -125,11 +127,13 @@ class RestoreAccess(SessionAccess):
         turn, and `CheckpointError`.
         """
         self._enter()
-        gone = self._from(turn, await self._records())
+        records = await self._records()
+        gone = self._from(turn, records)
         names = tuple(one.id for one in gone)
         report = self._rewound(names)
         if files:
-            report = await self.checkpoint_coordinator.rewind(self.session_id, names)
+            ids = _ids_from(records, names[0])
+            report = await self.checkpoint_coordinator.rewind(self.session_id, ids)
             report = replace(report, turns=names, conversation=conversation)
         if conversation or report.restore_id:
             back = {"to": gone[0].id} if conversation else {}
@@ -162,6 +166,15 @@ class RestoreAccess(SessionAccess):
 
     async def _note(self, data: dict[str, object]) -> None:
         await self._conversation.note(Record("rewound", "", data=data))
+
+
+def _ids_from(records: tuple[Record, ...], turn_id: str) -> tuple[str, ...]:
+    """Return the ids of this turn and of all that came after it, a workflow's calls among them."""
+    start = next(n for n, record in enumerate(records) if record.turn_id == turn_id)
+    # A result of an earlier turn may have come late.
+    earlier = {record.turn_id for record in records[:start]}
+    ids = dict.fromkeys(record.turn_id for record in records[start:] if record.turn_id)
+    return tuple(name for name in ids if name not in earlier)
 
 
 def _names(report: UndoReport) -> tuple[str, ...]:

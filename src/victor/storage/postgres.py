@@ -7,6 +7,7 @@ caller that stops waiting changes nothing: its work is committed as a whole, or 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -125,8 +126,14 @@ class PostgresConnection:
         """Finish what runs and close the connection. A later call opens it again."""
         async with self._lock:
             connection, self._connection = self._connection, None
-            if connection is not None:
-                await connection.close()
+            if connection is None:
+                return
+            from psycopg import Error
+
+            # The server notices the end of a connection a little later; others need not wait.
+            with contextlib.suppress(Error):
+                await connection.execute("SELECT pg_advisory_unlock_all()")
+            await connection.close()
 
     async def _run(
         self, work: Work[T], error: type[VictorError], committed: Callable[[T], None] | None

@@ -112,11 +112,18 @@ class Folder:
             assert content(before, name) == content(after, name), f"{name} was a person's; {report}"
         for name in differences(before, after):
             self._note(name, after)
-            if b"person" in (content(after, name) or b""):
-                self.persons.add(name)
+            persons = b"person" in (content(after, name) or b"")
+            (self.persons.add if persons else self.persons.discard)(name)
 
     def agents_own(self, files: Snapshot) -> Snapshot:
-        return {name: file for name, file in files.items() if name not in self.touched}
+        return {name: file for name, file in files.items() if not self._is_in_the_way(name)}
+
+    def _is_in_the_way(self, name: str) -> bool:
+        """Return whether a person has ever changed the path, or what is above or below it."""
+        return any(
+            f"{name}/".startswith(f"{other}/") or f"{other}/".startswith(f"{name}/")
+            for other in self.touched
+        )
 
     def _note(self, name: str, files: Snapshot) -> None:
         self.left.pop(name, None)
