@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import accumulate
 
 from victor.messages import (
     Document,
@@ -76,6 +77,14 @@ def of_message(message: Message) -> int:
 def of_tool(tool: ToolSpec) -> int:
     """Return the estimate for a tool as the model is told of it."""
     return MESSAGE_TOKENS + of_text(f"{tool.name} {tool.description} {tool.parameters}")
+
+
+def first_within(tools: tuple[ToolSpec, ...], limit: int) -> tuple[ToolSpec, ...]:
+    """Return the first of the tools that take no more than `limit` together; the same if all do."""
+    for count, taken in enumerate(accumulate(map(of_tool, tools))):
+        if taken > limit:
+            return tools[:count]
+    return tools
 
 
 def pages(data: bytes) -> int:

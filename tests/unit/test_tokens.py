@@ -78,3 +78,11 @@ def test_a_tally_counts_each_message_once() -> None:
     counter = tally.counter()
     assert [counter(messages[1]), counter(other := user("other")), counter(other)] == [10, 10, 10]
     assert counted == [*messages, fresh, other]
+
+
+def test_of_many_tools_the_first_that_fit_are_taken() -> None:
+    tools = tuple(ToolSpec(name, "what it does", {"type": "object"}) for name in "abc")
+    size = tokens.of_tool(tools[0])
+    assert tokens.first_within(tools, 3 * size) is tools
+    assert tokens.first_within(tools, 3 * size - 1) == tools[:2]
+    assert tokens.first_within(tools, 0) == ()

@@ -41,6 +41,9 @@ MINIMAL_PROMPT = (
 FALLBACK_TOOLS = 64
 """How many tools are offered when none can be selected."""
 
+SHARE_OF_TOOLS = 3
+"""What part of the window tools may take: no more than one in so many."""
+
 REPORTING_SECONDS = 5.0
 """How much longer than the model the chat coordinator may take, to tell what had arrived."""
 
@@ -55,6 +58,8 @@ class ModelStep:
         self._guard = bus.guard
         self._last_prompt = MINIMAL_PROMPT
         self._known_specs: object = ()
+        self._fitting: tuple[tuple[ToolSpec, ...], int, tuple[ToolSpec, ...]] = ((), 0, ())
+        """Tools, a window, and those of them that fit it: they are mostly the same in each step."""
         self._overhead = 0
         self._cached = 0
         self._notes = RequestNotes()
@@ -65,13 +70,23 @@ class ModelStep:
         none: tuple[ToolSpec, ...] = ()
         tool = self._stages.tool
         every = self._guard.read("tool", "specs", lambda: tool.specs, none, fits=self._are_specs)
-        return await self._guard.optional(
+        selected = await self._guard.optional(
             "tool_selection",
             "select",
             lambda: self._stages.tool_selection.select(turn.text, every),
             every[:FALLBACK_TOOLS],
             fits=self._are_specs,
         )
+        return self._within_window(selected)
+
+    def _within_window(self, tools: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:
+        """Return the first of the tools that leave most of a small window to the conversation."""
+        window = self.limits.context_window or self._model_info(self.endpoint()).context_window
+        known, of_window, fitting = self._fitting
+        if known is not tools or of_window != window:
+            fitting = tokens.first_within(tools, window // SHARE_OF_TOOLS)
+            self._fitting = tools, window, fitting
+        return fitting
 
     def _are_specs(self, value: object) -> bool:
         if value is self._known_specs:

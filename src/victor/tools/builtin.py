@@ -56,21 +56,22 @@ def builtin_tools(
         spill_folder=spill_folder,
         background=background,
     )
+    # The first are what no work can do without: a small window may have no room for all.
     return (
         Read(inside, seen),
         Write(inside, seen),
         Edit(inside, seen),
-        MultiEdit(inside, seen),
-        ApplyPatch(inside, seen),
         List(inside),
         Glob(inside),
         Grep(inside, Ripgrep.installed(inside.root)),
+        shell,
+        ShellOutput(background),
+        ShellStop(background),
+        MultiEdit(inside, seen),
+        ApplyPatch(inside, seen),
         Git(inside),
         Todo(),
         AskUser(person),
         *(() if subagents is None else (Task(subagents),)),
-        shell,
-        ShellOutput(background),
-        ShellStop(background),
         *web_tools(),
     )
