@@ -15,6 +15,7 @@ from victor.messages import Effect, JsonObject, ToolSpec
 from victor.protocols import ToolEnvironment, ToolOutput
 from victor.tools.document import encoding_of, read_bytes
 from victor.tools.files import ReadingTool
+from victor.tools.line_matcher import LineMatcher
 from victor.tools.patterns import compile_pattern
 from victor.tools.ripgrep import Match, Ripgrep, SearchFailed
 from victor.tools.threads import Stop, in_thread_until
@@ -147,10 +148,12 @@ class Grep(ReadingTool):
         ):
             try:
                 found = rg.search(expression, start, SEARCHED_BYTES, stop)
-                return self._capped(stop, self._confirmed(found, expression), wanted)
+                with LineMatcher(expression, stop) as matcher:
+                    return self._capped(stop, self._confirmed(found, matcher), wanted)
             except SearchFailed:
                 pass  # What it does not understand, the search in Python does.
-        return self._capped(stop, self._matches(start, expression, wanted), wanted)
+        with LineMatcher(expression, stop) as matcher:
+            return self._capped(stop, self._matches(start, matcher, wanted), wanted)
 
     def _capped(
         self, stop: Stop, matches: Generator[Match, None, None], wanted: Wanted
@@ -166,17 +169,17 @@ class Grep(ReadingTool):
         return kept
 
     def _matches(
-        self, start: Path, expression: re.Pattern[str], wanted: Wanted
+        self, start: Path, matcher: LineMatcher, wanted: Wanted
     ) -> Generator[Match, None, None]:
         for file in self.workspace.files(start):
             if not wanted(file):
                 continue
-            for number, line in enumerate(_lines(self.workspace, file), 1):
-                if expression.search(line):
-                    yield Match(file, number, line)
+            lines = _lines(self.workspace, file)
+            for at in matcher.matching(lines) if lines else ():
+                yield Match(file, at + 1, lines[at])
 
     def _confirmed(
-        self, matches: Generator[Match, None, None], expression: re.Pattern[str]
+        self, matches: Generator[Match, None, None], matcher: LineMatcher
     ) -> Generator[Match, None, None]:
         """Yield the matches with the lines as they are in the workspace.
 
@@ -188,7 +191,7 @@ class Grep(ReadingTool):
                 if match.path != path:
                     path, lines = match.path, _lines(self.workspace, match.path)
                 line = lines[match.line - 1] if match.line <= len(lines) else None
-                if line is not None and expression.search(line):
+                if line is not None and matcher.matching([line]):
                     yield Match(path, match.line, line)
 
     def _told(self, found: list[Match], pattern: str) -> str:
