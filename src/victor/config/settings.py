@@ -116,8 +116,8 @@ class Settings(BaseModel):
     """MB that each process of a command may fill. None is three quarters of the machine's."""
 
     command_process_limit: int | None = Field(default=2_000, ge=1)
-    """Processes that you may have at once before a command can start no more, where the system
-    counts them: it does not for root. None is as many as the system allows."""
+    """Processes and threads that a command may have at once, on Linux; the system does not hold
+    root to it. None is as many as the system allows."""
 
     tool_output_limit: int = Field(default=8_000, ge=100)
     """Tokens of one tool result that the model is shown; the rest goes to a file."""

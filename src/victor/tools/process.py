@@ -32,7 +32,8 @@ class Limits:
     memory: int | None = None
     """MB that each of its processes may fill; None: as much as there is."""
     processes: int | None = None
-    """Processes that its user may have at once; the system does not hold root to it."""
+    """Processes and threads that it may add to those of its user. On Linux only, and the system
+    does not hold root to it."""
     output: int = 200_000_000
     """Bytes that it may print."""
 
@@ -129,6 +130,9 @@ class Program:
                 await asyncio.wait((waiting,), timeout=TERMINATION_SECONDS)
             else:
                 self.exit_code = process.returncode
+        except asyncio.CancelledError:
+            waiting.cancel()
+            raise
         finally:
             left = kill_all(process.pid, self._mark)
             stopping.cancel()
@@ -209,11 +213,21 @@ def _limited(argv: tuple[str, ...], limits: Limits, mark: int) -> tuple[str, ...
     steps = ["ulimit -c 0", f"ulimit -q {mark}"]
     if limits.memory is not None:
         steps.append(f"ulimit -d {limits.memory * 1024}")
-    if limits.processes is not None:
-        steps.append(f"ulimit -u {limits.processes}")
+    if limits.processes is not None and sys.platform.startswith("linux") and os.geteuid() != 0:
+        steps.append(f"ulimit -u {limits.processes + running_threads(os.getuid())}")
     # A limit that the system does not know, or that is lower already, is none to fail for.
     script = "; ".join(f"{step} 2>/dev/null" for step in steps)
     return (argv[0], "-c", f'{script}; exec "$@"', "limits", *argv)
+
+
+def running_threads(user: int) -> int:
+    """Return how many threads the user has: what the system holds to its limit on processes."""
+    count = 0
+    for folder in os.scandir("/proc"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if folder.name.isdigit() and folder.stat().st_uid == user:
+                count += int(_status(folder.path)[17])
+    return count
 
 
 def kill_all(group: int, mark: int) -> bool:
@@ -265,5 +279,10 @@ def _carrying(mark: int) -> list[int]:
 
 
 def _is_dead(folder: str) -> bool:
-    state = Path(folder, "stat").read_text(encoding="utf-8", errors="replace")
-    return state.rpartition(")")[2].split()[0] in "ZX"
+    return _status(folder)[0] in "ZX"
+
+
+def _status(folder: str) -> list[str]:
+    """Return what the system tells of a process behind its name, beginning with its state."""
+    told = Path(folder, "stat").read_text(encoding="utf-8", errors="replace")
+    return told.rpartition(")")[2].split()

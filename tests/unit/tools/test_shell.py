@@ -22,7 +22,7 @@ from victor.protocols import (
 from victor.tools.background import MOST_RUNNING, Background
 from victor.tools.child_environment import child_environment
 from victor.tools.kept_output import KeptOutput, file_in
-from victor.tools.process import Limits, Program, kill_all
+from victor.tools.process import Limits, Program, kill_all, running_threads
 from victor.tools.shell import Shell
 from victor.tools.workspace import Workspace
 
@@ -229,9 +229,14 @@ async def test_a_time_that_was_asked_for_ends_the_command(
 
 @pytest.mark.parametrize(
     ("arguments", "seconds"),
-    [({}, 120.0), ({"timeout": 300}, 305.0), ({"timeout": 99_999}, 3_605.0), ({"timeout": 0}, 120.0),
-     ({"timeout": "x"}, 120.0)],
-)  # fmt: skip
+    [
+        ({}, 120.0),
+        ({"timeout": 300}, 305.0),
+        ({"timeout": 99_999}, 3_605.0),
+        ({"timeout": 0}, 120.0),
+        ({"timeout": "x"}, 120.0),
+    ],
+)
 def test_a_call_may_take_as_long_as_it_asks_for(
     root: Path, environment: ToolEnvironment, arguments: dict[str, Any], seconds: float
 ) -> None:
@@ -393,6 +398,17 @@ def test_limits_come_from_the_settings() -> None:
     limits = Limits.of({"command_memory_limit": 100, "command_process_limit": 7})
     assert (limits.memory, limits.processes) == (100, 7)
     assert (Limits.of({}).memory or 0) > 64
+
+
+async def test_a_limit_on_processes_adds_to_those_that_there_are(
+    root: Path, environment: ToolEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    monkeypatch.setattr("os.geteuid", lambda: 1_000)
+    shell = Shell(Workspace(root), limits=Limits(processes=50))
+    output = await shell.run({"command": "ulimit -u"}, environment)
+    assert 50 < int(output.content.split()[0]) < 50 + running_threads(os.getuid()) + 500
 
 
 async def test_a_shell_that_is_not_bash_runs_without_limits(
