@@ -139,4 +139,7 @@ def import_session(file: Any, new_id: bool, here: bool, workspace: Path | None) 
         )
 
     info = with_record(workspace, taken_in)
-    click.echo(f"Imported {info.id}: {info.turns} turns. `victor chat --resume {info.id}` goes on.")
+    from victor.transcript.words import counted
+
+    turns = counted(info.turns, "turn")
+    click.echo(f"Imported {info.id}: {turns}. `victor chat --resume {info.id}` goes on.")

@@ -105,12 +105,11 @@ async def _replayed(
 
 
 def _show(name: str, made: Replay) -> None:
+    from victor.transcript.words import counted
     from victor.visible import visible
 
-    click.echo(
-        f"Session {name}: {made.turns} turns, {made.model_calls} model calls and"
-        f" {made.tool_calls} tool calls were had again from the record."
-    )
+    calls = f"{counted(made.model_calls, 'model call')}, {counted(made.tool_calls, 'tool call')}"
+    click.echo(f"{name}: {counted(made.turns, 'turn')}, {calls}, had again from the record.")
     if not made.divergences:
         click.echo("All is as it was recorded.")
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from victor.visible import one_line
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
     from victor.protocols import SessionInfo, SessionMatch
@@ -45,28 +46,34 @@ def _cells(info: SessionInfo, current: str) -> tuple[str, ...]:
     return one_line(info.id) + mark, ago(info.updated), str(info.turns), cost(info)
 
 
-def match_lines(match: SessionMatch) -> Text:
-    """Return a found session with the words around the place, on two lines."""
+def show_match(screen: Console, match: SessionMatch) -> None:
+    """Print a found session, and below it the words around the place."""
+    from rich.padding import Padding
     from rich.text import Text
 
-    lines = Text(one_line(match.info.id), style="bold")
-    lines.append(f"  {ago(match.info.updated)}  ", style="dim")
-    lines.append_text(titled(match.info))
-    if match.excerpt:
-        lines.append(f"\n    {one_line(match.excerpt)}", style="dim")
-    return lines
+    head = Text(one_line(match.info.id), style="bold", no_wrap=True, overflow="ellipsis")
+    head.append(f"  {ago(match.info.updated)}  ", style="dim")
+    head.append_text(titled(match.info))
+    screen.print(head, soft_wrap=not screen.is_terminal)
+    if not match.excerpt:
+        return
+    excerpt = Text(one_line(match.excerpt), style="dim")
+    if screen.is_terminal:
+        screen.print(Padding(excerpt, (0, 0, 0, 4)))
+    else:
+        screen.print(f"    {excerpt}", soft_wrap=True)
 
 
 def titled(info: SessionInfo) -> Text:
-    """Return the title with the tags, and what it was forked from."""
+    """Return the title behind the tags, and a mark in front of a fork's."""
     from rich.text import Text
 
-    text = Text(one_line(info.title) or "(no title)")
+    text = Text()
     if info.parent:
-        text.append(f" (fork at {info.parent_turn})", style="dim")
+        text.append("↳ ", style="dim")
     for tag in info.tags:
-        text.append(f" #{one_line(tag)}", style="cyan")
-    return text
+        text.append(f"#{one_line(tag)} ", style="cyan")
+    return text.append(one_line(info.title) or "(no title)")
 
 
 def cost(info: SessionInfo) -> str:

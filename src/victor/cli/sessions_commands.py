@@ -117,12 +117,12 @@ def _search(
     if as_json:
         _print_json(matches)
         return
-    from victor.cli.session_table import match_lines
+    from victor.cli.session_table import show_match
     from victor.cli.terminal import console
 
     screen = console(plain=not sys.stdout.isatty())
     for match in matches:
-        screen.print(match_lines(match), soft_wrap=not screen.is_terminal)
+        show_match(screen, match)
     if not matches:
         click.echo("No session has these words. --all looks in those of all folders, too.")
 
@@ -158,6 +158,7 @@ def show(session_id: str, workspace: Path | None, as_json: bool) -> None:
 def _shown(turn: RecordedTurn) -> list[str]:
     """Return what happened in a turn, each call and result on one line."""
     from victor.cli.tool_lines import main_argument, summary
+    from victor.messages import Text
     from victor.transcript.words import outcome, took
     from victor.visible import one_line, readable
 
@@ -165,8 +166,12 @@ def _shown(turn: RecordedTurn) -> list[str]:
     for record in turn.records:
         if record.result is not None:
             lines.append(f"    {summary(record.result)}")
-        if record.message is not None and (said := readable(record.message.text)):
-            lines.append(f"> {said}" if record.kind == "user" else said)
+        if record.kind == "user" and record.message is not None:
+            texts = [part.text for part in record.message.parts if isinstance(part, Text)]
+            lines.append(f"> {readable(''.join(texts[:1]))}")
+            lines += [f"    ({one_line(text)})" for text in texts[1:]]
+        elif record.message is not None and (said := readable(record.message.text)):
+            lines.append(said)
         lines += [f"  * {one_line(c.name)} {main_argument(c)}".rstrip() for c in record.calls]
         if record.kind == "compacted":
             lines.append("    (the context was compacted)")
@@ -252,7 +257,9 @@ def delete(session_ids: tuple[str, ...], yes: bool, workspace: Path | None) -> i
         if not sys.stdin.isatty():
             raise click.UsageError("There is no terminal to ask on. Give --yes to delete.")
         _print_sessions(infos)
-        if not click.confirm(f"Delete {len(infos)} session(s) for good?", default=False):
+        from victor.transcript.words import counted
+
+        if not click.confirm(f"Delete {counted(len(infos), 'session')} for good?", default=False):
             return ExitCode.FAILED
     with_record(workspace, forgotten)
     return ExitCode.DONE

@@ -45,7 +45,7 @@ def cost(info: SessionInfo) -> str:
     known = f"${info.cost_usd:,.4f}"
     if not info.unpriced_turns:
         return known
-    some = "1 turn" if info.unpriced_turns == 1 else f"{info.unpriced_turns:,} turns"
+    some = counted(info.unpriced_turns, "turn")
     return f"{known}, without {some} of unknown price" if info.cost_usd else "unknown"
 
 
@@ -65,10 +65,14 @@ def duration(seconds: float) -> str:
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
 
 
+def counted(number: int, thing: str) -> str:
+    """Return how many there are: `1 turn`, `1,200 turns`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def compacted(record: Record) -> str:
     """Return what became of the context where the record says that it was compacted."""
-    kept = len(record.context)
-    return f"The context was compacted to {'1 message' if kept == 1 else f'{kept:,} messages'}."
+    return f"The context was compacted to {counted(len(record.context), 'message')}."
 
 
 def outcome(turn: RecordedTurn) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from victor.cli.session_table import cost, match_lines, session_table
+from victor.cli.session_table import cost, session_table, show_match
 from victor.cli.terminal import console
 from victor.messages import ToolCall, ToolResult, assistant, user
 from victor.protocols import Record, SessionInfo, SessionMatch
@@ -133,7 +133,7 @@ def test_an_export_is_imported_as_the_same_session(victor: Command, folder: Path
     twice = victor("sessions", "import", "-", stdin=text)
     assert (twice.code, "--new-id" in twice.err) == (1, True)
     assert victor("sessions", "delete", "abc1", "--yes").out == "Deleted abc1.\n"
-    assert "Imported abc1: 1 turns." in victor("sessions", "import", "-", stdin=text).out
+    assert "Imported abc1: 1 turn." in victor("sessions", "import", "-", stdin=text).out
     assert victor("sessions", "--json").out == before
     assert victor("sessions", "import", "-", "--new-id", stdin=text).code == 0
     assert len(victor("sessions").out.splitlines()) == 2
@@ -188,14 +188,13 @@ def test_the_table_fits_and_says_cost_tags_and_parents() -> None:
     screen.width = 80
     with screen.capture() as captured:
         screen.print(session_table((info, fork), current="b" * 16))
-        screen.print(match_lines(SessionMatch(info)))
-        screen.print(match_lines(SessionMatch(fork, "t", "the place")))
+        show_match(screen, SessionMatch(fork, "t", "the place"))
     lines = captured.get().splitlines()
     assert all(len(line) <= 80 for line in lines)
     assert lines[1].rstrip().endswith("…")
     assert lines[2].startswith("b" * 16 + " *")
     assert "$1.50" in lines[2]
-    assert "(no title) (fork at 2) #x" in lines[2]
+    assert lines[2].rstrip().endswith("↳ #x (no title)")
     assert lines[-1] == "    the place"
 
 
@@ -214,7 +213,7 @@ def test_a_replay_says_where_it_departs_and_what_may_be_let_be(
     keep(folder)
     same = victor("replay")
     assert (same.code, same.out.splitlines()[-1]) == (0, "All is as it was recorded.")
-    assert "2 turns, 2 model calls and 1 tool calls" in same.out
+    assert "abc1: 2 turns, 2 model calls, 1 tool call, had again" in same.out
     (folder / "a.txt").write_text("other\n")
     apart = victor("replay", "ab", "--look-again")
     assert apart.code == 1
