@@ -209,7 +209,8 @@ async def test_two_sessions_that_claim_one_id_are_both_kept(tmp_path: Path) -> N
     path = tmp_path / "s.db"
     store = SqliteSessionStore(path)
     for name in ("same", "SAME"):
-        await store.create(SessionInfo(name, name, "/w", "p", "m", 1.0, 1.0))
+        fork = SessionInfo(name, name, "/w", "p", "m", 1.0, 1.0, parent="older", parent_turn=2)
+        await store.create(fork)
         await store.append(name, Record("user", f"{name}-1", user(name)))
     await store.aclose()
     content = path.read_bytes()
@@ -220,6 +221,7 @@ async def test_two_sessions_that_claim_one_id_are_both_kept(tmp_path: Path) -> N
     assert ids[0] == "same"
     assert ids[1].startswith("same-salvaged-")
     assert [session.kept for session in sessions] == [1, 1]
+    assert {(one.info.parent, one.info.parent_turn) for one in sessions} == {("older", 2)}
     assert set(await read(path)) == set(ids)
 
 

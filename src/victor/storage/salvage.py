@@ -28,8 +28,18 @@ from victor.storage.writer_lock import WriterLock
 _PATIENCE = 2.0
 _SHARED_BYTES = (510, 0x40000002)
 """How many bytes SQLite locks, and where they begin."""
-_COLUMNS = ("id", "title", "workspace", "provider", "model", "created", "updated")
-"""Of `sessions`, behind its number."""
+_COLUMNS = {
+    "id": 1,
+    "title": 2,
+    "workspace": 3,
+    "provider": 4,
+    "model": 5,
+    "created": 6,
+    "updated": 7,
+    "parent": 14,
+    "parent_turn": 15,
+}
+"""Which columns of `sessions` say what cannot be counted anew, from 0. Tags stand elsewhere."""
 _RECORDS_COLUMN = 17
 """Which column of `sessions` counts its records, from 0."""
 
@@ -246,7 +256,7 @@ def _note(count: int, before: list[Record]) -> Record:
 
 def _info(number: int, found: _Found, records: tuple[Record, ...]) -> SessionInfo:
     if found.row:
-        named = dict(zip(_COLUMNS, found.row[1:], strict=False))
+        named = {name: found.row[at] for name, at in _COLUMNS.items() if at < len(found.row)}
         return SessionInfo(**named)
     turn_id = next((record.turn_id for record in records if record.turn_id), "")
     session_id = turn_id.rpartition("-")[0] or f"salvaged-{number}"
