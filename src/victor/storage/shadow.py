@@ -98,7 +98,7 @@ class Shadow:
         query = "SELECT data FROM contents WHERE sha256 = ?"
         with self._using() as connection:
             row = connection.execute(query, (bytes.fromhex(sha256),)).fetchone()
-        return zlib.decompress(row[0]) if row else None
+            return zlib.decompress(row[0]) if row else None
 
     def close(self) -> None:
         """Drop contents that no file has any more, and close the file."""
@@ -123,7 +123,7 @@ class Shadow:
                 self._connection = _opened(self.path)
             yield self._connection
         except (sqlite3.Error, zlib.error, OSError) as error:
-            self._connection = None
+            self._give_up(broken=type(error) in (sqlite3.DatabaseError, zlib.error))
             raise CheckpointError(
                 f"{self.path}: {error}.",
                 hint="It is only a copy: delete it, or make room on its disk.",
@@ -131,12 +131,43 @@ class Shadow:
         except SessionError as error:
             raise CheckpointError(str(error.args[0]), hint=error.hint) from error
 
+    def _give_up(self, *, broken: bool) -> None:
+        import sqlite3
+
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+        if broken and self.path is not None:
+            _delete(self.path)
+
 
 def _opened(path: Path | None) -> sqlite3.Connection:
+    """Return a connection to the file, made anew where it is no database any more."""
     import sqlite3
 
-    if path is not None:
+    if path is None:
+        return _connected(path)
+    private_file(path)
+    try:
+        return _connected(path)
+    except sqlite3.DatabaseError as error:
+        # Of its own kind, and not of the others: the file is damaged, and only a copy.
+        if type(error) is not sqlite3.DatabaseError:
+            raise
+        _delete(path)
         private_file(path)
+        return _connected(path)
+
+
+def _delete(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+
+
+def _connected(path: Path | None) -> sqlite3.Connection:
+    import sqlite3
+
     # SQLite makes a temporary file of its own, unlinked at once, where the name is empty.
     connection = sqlite3.connect(path or "", timeout=10.0, check_same_thread=False)
     try:

@@ -11,14 +11,17 @@ import asyncio
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from victor.errors import CheckpointError
 from victor.protocols import ABSENT, Changed, FileState, Kept, folder_state
 from victor.storage.file_images import MOST_BYTES, sha256_of, state_of
 from victor.storage.shadow import Known, Look, Shadow
+
+T = TypeVar("T")
 
 LEFT_OUT = frozenset({".git", ".hg", ".svn", ".jj", "node_modules", "__pycache__"})
 """Folders that are not looked into."""
@@ -101,8 +104,7 @@ class WorkspaceWatch:
 
         Raises `CheckpointError`.
         """
-        async with self._lock:
-            seen = await asyncio.to_thread(self._look)
+        seen = await self._in_thread(self._look)
         self._begun[name] = seen
         return self._uncovered(seen)
 
@@ -111,8 +113,7 @@ class WorkspaceWatch:
         before = self._begun.pop(name, None)
         if before is None:
             raise CheckpointError(f"The workspace was not watched as {name!r}.")
-        async with self._lock:
-            return await asyncio.to_thread(self._changed, before)
+        return await self._in_thread(lambda: self._changed(before))
 
     async def aclose(self) -> None:
         """Release the copy."""
@@ -120,6 +121,15 @@ class WorkspaceWatch:
         self._opened = False
         async with self._lock:
             await asyncio.to_thread(self._shadow.close)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        async with self._lock:
+            try:
+                return await asyncio.to_thread(work)
+            except CheckpointError:
+                # What was known of the copy may not hold any more.
+                self._opened = False
+                raise
 
     def _look(self) -> _Seen:
         """Walk the workspace, and read what is not known yet."""
@@ -233,7 +243,7 @@ class WorkspaceWatch:
         notes = []
         if seen.left_out:
             names = [os.path.relpath(path, self._root) for path in seen.left_out]
-            notes.append(f"{_named(names)}: commands may change it, and it is not kept")
+            notes.append(f"{_named(names)}: what commands do there is not kept")
         if not seen.complete:
             notes.append(f"{self._root}: only the first {self._limits.files:,} entries are kept")
         return tuple(notes)

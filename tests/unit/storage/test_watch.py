@@ -305,12 +305,39 @@ async def test_an_end_without_a_begin_is_an_error(watch: WorkspaceWatch) -> None
         await watch.end("c9")
 
 
-async def test_a_copy_that_is_no_database_is_an_error_that_names_it(
+async def test_a_copy_that_is_no_database_is_made_anew(workspace: Path, tmp_path: Path) -> None:
+    shadow = write(tmp_path / "shadow.db", b"no database at all" * 100)
+    path = write(workspace / "a", b"old")
+    watch = WorkspaceWatch(workspace, Shadow(shadow))
+    await watch.begin("c1")
+    path.write_bytes(b"newer")
+    assert list((await watch.end("c1")).after) == [str(path)]
+    await watch.aclose()
+
+
+async def test_a_copy_that_breaks_in_use_is_an_error_once(workspace: Path, tmp_path: Path) -> None:
+    shadow = tmp_path / "shadow.db"
+    path = write(workspace / "a", b"old")
+    watch = WorkspaceWatch(workspace, Shadow(shadow))
+    await watch.begin("c1")
+    with sqlite3.connect(shadow) as connection:
+        connection.execute("UPDATE contents SET data = x'00'")
+    connection.close()
+    path.write_bytes(b"newer")
+    with pytest.raises(CheckpointError, match=r"shadow.db: .*only a copy"):
+        await watch.end("c1")
+    await watch.begin("c2")
+    path.write_bytes(b"and newest")
+    assert list((await watch.end("c2")).after) == [str(path)]
+    await watch.aclose()
+
+
+async def test_a_copy_that_cannot_be_made_is_an_error_that_names_it(
     workspace: Path, tmp_path: Path
 ) -> None:
-    path = write(tmp_path / "shadow.db", b"no database at all" * 100)
-    watch = WorkspaceWatch(workspace, Shadow(path))
-    with pytest.raises(CheckpointError, match=r"shadow.db: .*delete it"):
+    taken = write(tmp_path / "taken", b"")
+    watch = WorkspaceWatch(workspace, Shadow(taken / "shadow.db"))
+    with pytest.raises(CheckpointError, match="taken"):
         await watch.begin("c1")
     await watch.aclose()
 
