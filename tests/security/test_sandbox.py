@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from victor.errors import SandboxError
 from victor.protocols import Confinement, Launch, Network, SandboxPolicy
 from victor.safety.boundaries import boundaries
 from victor.safety.bubblewrap import Bubblewrap, find_program
@@ -571,3 +572,38 @@ async def test_a_home_folder_that_is_the_workspace_keeps_its_secrets(ground: Gro
     )
     assert "SECRET" not in said
     assert ground.files() == before
+
+
+async def test_a_policy_is_brought_down_to_the_files_when_a_command_is_confined(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VICTOR_HOME", str(ground.home / "victor"))
+    (ground.home / "victor").mkdir()
+    (ground.home / "victor/trust.json").write_text("SECRET")
+    command = "exec 2>/dev/null; cat ../victor/* ../.netrc; echo x > vendor/lib/.git/config; pwd"
+    launch = Launch(("/bin/sh", "-c", command), ground.workspace, {"PATH": os.environ["PATH"]})
+    for _ in range(2):
+        async with ground.sandbox.confine(launch, ground.policy()) as start:
+            process = await asyncio.create_subprocess_exec(
+                *start.argv,
+                cwd=start.folder,
+                env=start.environment,
+                pass_fds=start.pass_fds,
+                stdout=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+            said, _ = await process.communicate()
+        assert said.decode() == f"{ground.workspace}\n"
+    assert (ground.workspace / "vendor/lib/.git/config").read_text() == "as it was"
+
+
+async def test_what_cannot_be_confined_is_not_started(ground: Ground, tmp_path: Path) -> None:
+    (tmp_path / "in the way").write_text("")
+    sandbox = Sandbox((ground.kind,), home=ground.home, folder=tmp_path / "in the way")
+    launch = Launch(("true",), ground.workspace, {})
+    limits = boundaries(ground.policy(), ground.home, ())
+    if not ground.kind.places(limits):
+        pytest.skip("not on this platform: this kind holds no places")
+    with pytest.raises(SandboxError, match="cannot be confined"):
+        async with sandbox.confined(ground.kind, launch, limits, ground.policy()):
+            raise AssertionError("it would have been started")

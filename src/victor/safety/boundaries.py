@@ -28,10 +28,6 @@ class Boundaries:
     hidden: tuple[Path, ...] = ()
     """Existing, and not to be read."""
 
-    def below(self, root: Path) -> Iterator[Path]:
-        """Yield what is protected in `root`."""
-        return (path for path in self.protected if path.is_relative_to(root))
-
 
 Look: TypeAlias = Callable[[Path], Iterable[Path]]
 """Returns what is to be protected in the folders inside of a workspace."""
