@@ -32,9 +32,7 @@ class RecordedTurn:
     @property
     def words(self) -> str:
         """What the user wrote, without what Victor has put behind it."""
-        # Victor tells a new mode in a part of its own, behind the words.
-        first = self.asked.parts[0] if self.asked is not None and self.asked.parts else None
-        return first.text if isinstance(first, Text) else ""
+        return words_of(self.asked) if self.asked is not None else ""
 
     @property
     def replies(self) -> tuple[Message, ...]:
@@ -51,6 +49,12 @@ class RecordedTurn:
     def end(self) -> Record | None:
         """How it ended; None where the record breaks off before."""
         return next((r for r in reversed(self.records) if r.kind in ENDS), None)
+
+
+def words_of(message: Message) -> str:
+    """Return what the user wrote: Victor tells a new mode in a part of its own, behind it."""
+    first = message.parts[0] if message.parts else None
+    return first.text if isinstance(first, Text) else ""
 
 
 def restored(records: tuple[Record, ...]) -> tuple[tuple[Message, ...], tuple[str, ...]]:

@@ -104,11 +104,8 @@ def _message(message: Message, results: Mapping[str, ToolResult]) -> Iterator[st
             case Thinking(text) if text:
                 yield '<details class="thinking"><summary>Thinking</summary>'
                 yield f'<div class="inside">{_shown(readable(text))}</div></details>'
-            case Image() if part.media_type in _PICTURES:
-                data = b64encode(part.data).decode()
-                yield f'<p><img alt="A picture" src="data:{part.media_type};base64,{data}"></p>'
             case Image():
-                yield f'<p class="note">A picture ({_shown(visible(part.media_type))}).</p>'
+                yield _picture(part)
             case Document():
                 yield f'<p class="note">A document: {_shown(visible(part.name))}.</p>'
             case ToolCall():
@@ -126,7 +123,15 @@ def _call(call: ToolCall, result: ToolResult | None) -> Iterator[str]:
     yield from _arguments(call)
     if result is not None:
         yield f"<h3>Result</h3><pre>{_shown(visible(result.content))}</pre>"
+        yield from map(_picture, result.images)
     yield "</div></details>"
+
+
+def _picture(image: Image) -> str:
+    if image.media_type not in _PICTURES:
+        return f'<p class="note">A picture ({_shown(visible(image.media_type))}).</p>'
+    data = b64encode(image.data).decode()
+    return f'<p><img alt="A picture" src="data:{image.media_type};base64,{data}"></p>'
 
 
 def _arguments(call: ToolCall) -> Iterator[str]:

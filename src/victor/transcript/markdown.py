@@ -67,7 +67,10 @@ def _result(result: ToolResult, call: ToolCall | None) -> Iterator[str]:
     if call is not None:
         for key, value in call.arguments.items():
             yield from (f"`{one_line(key)}`:", "", *_fenced(words.argument(value)), "")
-    yield from (*_fenced(result.content), "", "</details>")
+    yield from (*_fenced(result.content), "")
+    for image in result.images:
+        yield from (f"*(a picture, {_plain(image.media_type)})*", "")
+    yield "</details>"
 
 
 def _fenced(text: str) -> tuple[str, ...]:

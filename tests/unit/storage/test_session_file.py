@@ -47,7 +47,8 @@ JSON = st.recursive(
 )
 OBJECT = st.dictionaries(TEXT, JSON, max_size=3)
 CALLS = st.builds(ToolCall, TEXT, TEXT, OBJECT, TEXT)
-RESULTS = st.builds(ToolResult, TEXT, TEXT, st.booleans(), TEXT)
+IMAGES = st.lists(st.builds(Image, st.binary(max_size=9), TEXT), max_size=2).map(tuple)
+RESULTS = st.builds(ToolResult, TEXT, TEXT, st.booleans(), TEXT, IMAGES)
 USER = st.builds(
     Message,
     st.just(Role.USER),

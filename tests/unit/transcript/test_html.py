@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from victor.messages import ToolCall, ToolResult, assistant, user
+from victor.messages import Image, ToolCall, ToolResult, assistant, user
 from victor.protocols import Record, SessionInfo
-from victor.transcript import as_html
+from victor.transcript import as_html, as_markdown
 from victor.transcript.rendered import prose
 
 VOID = {"meta", "img", "br", "hr"}
@@ -111,6 +111,20 @@ def test_a_call_without_a_result_and_a_record_that_breaks_off_are_told(info: Ses
     assert "The record breaks off here." in text
     cancelled = (*records, Record("cancelled", "s-1", data={}))
     assert "Cancelled." in "".join(Page(as_html(info, cancelled)).text)
+
+
+def test_a_picture_that_a_tool_gave_is_shown(info: SessionInfo) -> None:
+    call = ToolCall("c", "read", {"path": "a.png"})
+    given = (Image(b"png", "image/png"), Image(b"<svg>", "image/svg+xml"))
+    records = (
+        Record("user", "s-1", user("a")),
+        Record("reply", "s-1", assistant("", call), calls=(call,)),
+        Record("result", "s-1", result=ToolResult("c", "A picture.", images=given)),
+    )
+    page = Page(as_html(info, records))
+    assert ("img", "src", "data:image/png;base64,cG5n") in page.attributes
+    assert "A picture (image/svg+xml)." in "".join(page.text)
+    assert as_markdown(info, records).count("*(a picture, image/") == 2
 
 
 def test_a_long_change_is_compared_line_by_line_and_quickly(info: SessionInfo) -> None:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from victor import labels
 from victor.errors import SessionError, SessionNotFound, UnknownNameError
-from victor.history import ENDS, restored, turns, until
+from victor.history import ENDS, restored, turns, until, words_of
 from victor.messages import Message
 from victor.protocols import ISessionStore, Record, SessionInfo, SessionMatch
 
@@ -236,7 +236,7 @@ class SessionCoordinator:
 
     async def _create(self, info: SessionInfo, record: Record) -> None:
         if not info.title and record.message is not None:
-            info = replace(info, title=labels.title(record.message.text))
+            info = replace(info, title=labels.title(words_of(record.message)))
         await self._store.create(info)
         self._begun.pop(info.id, None)
 

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from victor.agent.coordinators.session_coordinator import SessionCoordinator
 from victor.errors import SessionError, SessionNotFound, UnknownNameError
-from victor.messages import Message, ToolCall, ToolResult, assistant, tool_results, user
+from victor.messages import (
+    Message,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+    assistant,
+    tool_results,
+    user,
+)
 from victor.pairing import INTERRUPTED, problems
 from victor.protocols import Record, SessionInfo
 from victor.storage.memory import MemorySessionStore
@@ -56,6 +65,14 @@ async def test_the_first_words_become_the_title() -> None:
     (listed,) = await session.list()
     assert listed.title == "Please find the bug in this very long story in this very…"
     assert [record.kind for record in await session.load("s1")] == ["user", "reply"]
+
+
+async def test_what_victor_says_of_the_mode_is_no_part_of_the_title() -> None:
+    session = SessionCoordinator(MemorySessionStore())
+    await session.start(INFO)
+    said = Message(Role.USER, (Text("Hello"), Text("\n\nMode: plan.")))
+    await session.record("s1", Record("user", "t1", said))
+    assert (await session.info("s1")).title == "Hello"
 
 
 async def test_a_title_that_is_given_is_kept() -> None:
