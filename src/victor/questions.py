@@ -29,4 +29,8 @@ def question(review: CallReview, reason: str) -> str:
         what = f"{what[:half]}\n[... {left_out:,} characters not shown ...]\n{what[-half:]}"
     if reason:
         what = f"{what}\nAsked because {visible(reason)}."
-    return what if review.undoable else f"{what}\nIt cannot be undone."
+    if review.undoable:
+        return what
+    if access.command:
+        return f"{what}\nOnly what it changes in files of this folder can be undone."
+    return f"{what}\nIt cannot be undone."

@@ -165,7 +165,7 @@ async def test_without_rules_reading_is_allowed_and_the_rest_is_asked() -> None:
         "Let write change a.py?", "it changes things", ("write(a.py)",), lasting=True
     )
     assert await verdict(safety, runs("make; ls")) == Ask(
-        "Run this command?\nmake; ls\nIt cannot be undone.",
+        "Run this command?\nmake; ls\nOnly what it changes in files of this folder can be undone.",
         "it runs a command",
         ("shell(make)",),
         lasting=True,
