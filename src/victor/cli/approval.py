@@ -76,6 +76,24 @@ class TerminalApprover:
                 pass
             return answer
 
+    async def answer(self, question: str, choices: tuple[str, ...]) -> str | None:
+        """Return what the person answers the model; the number of a choice stands for it."""
+        from rich.text import Text
+
+        async with self._asking:
+            self.pause()
+            self._console.print()
+            self._console.print(Text(visible(question), style="bold yellow"))
+            for number, choice in enumerate(choices, 1):
+                self._console.print(Text(f"  {number}. {visible(choice)}"))
+            answer = await self._line("Your answer: ")
+        if answer is None:
+            return None
+        words = answer.strip()
+        if words.isdecimal() and 0 < int(words) <= len(choices):
+            return choices[int(words) - 1]
+        return words
+
     async def _answer(self, call: ToolCall, ask: Ask) -> Approval | Rewrite | None:
         """Return the answer; None where it was none yet."""
         hidden = len(argument_lines(call)) > _SHOWN_LINES

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from victor.cli.approval import TerminalApprover, YesToAll, argument_lines
 from victor.messages import ToolCall
-from victor.protocols import Approval, Ask, IRememberingApprover, Rewrite
+from victor.protocols import Approval, Ask, IAnswerer, IRememberingApprover, Rewrite
 
 pytestmark = pytest.mark.anyio
 
@@ -157,3 +157,13 @@ def test_arguments_that_are_no_text_are_shown_as_json() -> None:
     assert lines == ['deep: {"a": [1]}', "command:", "| x", "| y"]
     broken = ToolCall("1", "x", {}, invalid="{oops")
     assert [line.plain.strip() for line in argument_lines(broken)] == ["{oops"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"), [("2\n", "blue"), (" green \n", "green"), ("3\n", "3"), (None, None)]
+)
+async def test_a_person_answers_the_model(typed: str | None, answer: str | None) -> None:
+    asker, shown = approver(Person(typed))
+    assert isinstance(asker, IAnswerer)
+    assert await asker.answer("Which\x1b one?", ("red", "blue")) == answer
+    assert "Which␛ one?\n  1. red\n  2. blue\nYour answer: " in shown.getvalue()

@@ -265,3 +265,19 @@ def test_a_program_gets_every_event_as_it_is() -> None:
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert len(lines) == len(whole_turn()) + 3
     assert lines[-1] == {"event": "progress", "what": "Part", "done": 2, "total": 100}
+
+
+def test_what_a_running_tool_tells_stands_in_its_place() -> None:
+    paper = Paper(colour=True)
+    shown = paper.show(e.ToolCallStarted(READ), e.ToolCallProgressed(READ, "half\nof it"))
+    assert "read: half of it" in shown
+    paper.view.pause()
+
+
+def test_what_a_subagent_runs_stands_in_the_place_of_its_call() -> None:
+    paper = Paper(colour=True)
+    task = ToolCall("7", "task", {"prompt": "Look"})
+    acted = e.SubagentActed("7", "ToolCallStarted", e.ToolCallStarted(READ))
+    shown = paper.show(e.ToolCallStarted(task), acted, e.SubagentActed("8", "x", e.PlanChanged(())))
+    assert "task: read a.txt" in shown
+    paper.view.pause()
