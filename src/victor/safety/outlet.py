@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,8 +34,7 @@ async def outlet_to(hosts: tuple[str, ...], *, own_loopback: bool) -> AsyncItera
             yield Outlet(PORT, theirs.fileno())
         finally:
             serving.cancel()
-            with contextlib.suppress(asyncio.CancelledError, OSError):
-                await serving
+            await asyncio.wait((serving,))
 
 
 async def _serve_received(proxy: Proxy, channel: socket.socket) -> None:
@@ -49,9 +47,12 @@ async def _serve_received(proxy: Proxy, channel: socket.socket) -> None:
         await arrived.wait()
     finally:
         loop.remove_reader(channel)
-    _, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
-    if not descriptors:
+    try:
+        _, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
+    except ConnectionError:
         return
+    if not descriptors:
+        return  # The process has ended before it could listen.
     with socket.socket(fileno=descriptors[0]) as listening:
         async with proxy.serving(listening):
             await asyncio.Event().wait()
