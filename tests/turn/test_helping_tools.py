@@ -171,3 +171,15 @@ async def test_a_task_without_words_is_refused(new: New) -> None:
     assert results(await happening(new(call("task", prompt=" "), "Done."))) == [
         "The prompt is empty."
     ]
+
+
+async def test_a_turn_that_goes_round_in_circles_is_ended_with_an_answer(new: New) -> None:
+    provider = ScriptedProvider(*[call("read", path="hello.txt") for _ in range(6)], "I am stuck.")
+    orchestrator = new(provider=provider)
+    async with orchestrator:
+        response = await orchestrator.chat("Go")
+    assert response.stop_reason is StopReason.TOOL_LOOP
+    assert response.content == "I am stuck."
+    results = [part for message in response.messages for part in message.tool_results]
+    told = ["do something else" in result.content for result in results]
+    assert told == [False, False, True, True, True, True]

@@ -109,6 +109,7 @@ class _Place:
         if self.aside:
             with contextlib.suppress(OSError):
                 os.unlink(self.aside, dir_fd=self.folder)
+            self.aside = ""
 
     def _make_alike(self, handle: int) -> None:
         """Give the open file the permissions and, where that is allowed, the owner of the other."""
@@ -158,6 +159,9 @@ def _roll_back(
 ) -> None:
     """Put back what was there. Raises `WorkspaceError` where that fails, naming the file."""
     lost: list[str] = []
+    for place in places.values():
+        # Folders that were made for it can only go when they are empty.
+        place.forget_aside()
     for change in reversed(done):
         place = places[change.path]
         try:
