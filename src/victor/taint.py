@@ -57,10 +57,18 @@ class Taint:
         self.source = ""
         """Where the first foreign words came from; empty while there are none."""
         self._hosts: frozenset[str] = frozenset()
+        self._deaf = False
 
     def hear(self, words: str) -> None:
         """Take note of the hosts that the person names."""
-        self._hosts |= hosts_in(words)
+        if not self._deaf:
+            self._hosts |= hosts_in(words)
+
+    def inherit(self, other: Taint) -> None:
+        """Begin as a conversation that another one has started: whose words it hears are not a
+        person's, and what that one has read may be in them.
+        """
+        self.source, self._hosts, self._deaf = other.source, other._hosts, True
 
     def learn(self, results: tuple[ToolResult, ...]) -> None:
         """Take note of where results come from."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from victor import AgentOrchestrator, Settings, tool
+from victor.agent.subagents import Subagents
 from victor.events import ApprovalRequested, ToolCallReviewed, ToolCallRewritten
 from victor.messages import Effect, JsonObject, ToolCall, ToolResult, ToolSpec
 from victor.protocols import (
@@ -26,6 +27,7 @@ from victor.protocols import (
     Verdict,
 )
 from victor.testing import RecordingObserver, ScriptedProvider, call
+from victor.tools.task import Task
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -154,9 +156,34 @@ async def test_a_resumed_conversation_is_as_tainted_as_it_was(tmp_path: Path) ->
     provider = ScriptedProvider(call("fetch", host="b.org"), call("fetch", host="a.org"), "Done.")
     async with AgentOrchestrator(settings, provider, tools=(Fetch(),), workspace=tmp_path) as agent:
         await agent.resume(session)
-        assert agent.safety_coordinator.tainted_by == "the web page a.org"
+        assert agent.safety_coordinator.taint.source == "the web page a.org"
         await agent.chat("Go on")
     assert [result.is_error for result in results(provider)][-2:] == [True, False]
+
+
+async def test_taint_goes_down_to_an_agent_and_comes_up_from_it(tmp_path: Path) -> None:
+    settings = sandboxless(permissions={"allow": ["fetch"]})
+    provider = ScriptedProvider(
+        call("task", prompt="Read a.org for me"),
+        call("fetch", host="a.org"),
+        call("fetch", host="b.org"),
+        "It says things.",
+        call("task", prompt="Now read evil.example"),
+        call("fetch", host="evil.example"),
+        "I may not.",
+        "Done.",
+    )
+    subagents = Subagents()
+    tools = (Fetch(), Task(subagents))
+    async with AgentOrchestrator(settings, provider, tools=tools, workspace=tmp_path) as agent:
+        subagents.join(agent._open_child)
+        await agent.chat("Ask somebody to read a.org")
+        assert agent.safety_coordinator.taint.source == "an agent that read the web page a.org"
+    refused = [
+        r for q in provider.requests for m in q.messages for r in m.tool_results if r.is_error
+    ]
+    assert {"b.org" in r.content or "evil.example" in r.content for r in refused} == {True}
+    assert any("evil.example" in result.content for result in refused)
 
 
 async def test_what_a_person_changes_runs_and_the_model_is_told(tmp_path: Path) -> None:

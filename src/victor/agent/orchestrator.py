@@ -14,7 +14,7 @@ from victor.agent.conversation import Conversation
 from victor.agent.coordinator_access import Coordinators, named
 from victor.agent.guard import Health, State
 from victor.agent.restore_access import RestoreAccess
-from victor.agent.subagents import Passing
+from victor.agent.subagents import Passing, hand_down
 from victor.agent.turn_stream import stream_turn
 from victor.errors import SessionError, TurnInProgress, VictorError, WrongEventLoop
 from victor.events import Event, ModeChanged, ProviderSwitched, TextDelta
@@ -276,6 +276,7 @@ class AgentOrchestrator(RestoreAccess):
         ) as child:
             child.set_mode(mode)
             child.add_observer(Passing(emit), "parent")
+            hand_down(self.safety_coordinator, child.safety_coordinator)
             yield child.chat
 
     @asynccontextmanager

@@ -8,8 +8,16 @@ from typing import TypeAlias
 from weakref import WeakMethod
 
 from victor.errors import ToolError
-from victor.events import Event, SubagentActed, TextDelta, ThinkingDelta, ToolCallDelta
-from victor.protocols import Emit, Mode, RunTurn, ToolEnvironment
+from victor.events import (
+    Event,
+    SubagentActed,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCallEnded,
+)
+from victor.protocols import Emit, Mode, RunTurn, ToolEnvironment, ToolOutput
+from victor.taint import Taint
 
 OpenChild: TypeAlias = Callable[[Mode, Emit], AbstractAsyncContextManager[RunTurn]]
 """Opens a conversation of its own in a mode, whose events go to the second argument."""
@@ -25,20 +33,33 @@ class Subagents:
         """Take the method that opens their conversations; whose it is, is not held by this."""
         self._open = WeakMethod(open_child)
 
-    async def run(self, prompt: str, mode: Mode, environment: ToolEnvironment) -> str:
+    async def run(self, prompt: str, mode: Mode, environment: ToolEnvironment) -> ToolOutput:
         """Return the answer to `prompt` of an agent of its own. Raises `VictorError`.
 
-        What happens to it is published as `SubagentActed` of the call that runs.
+        What happens to it is published as `SubagentActed` of the call that runs. Foreign words
+        that it has read may be in its answer, too.
         """
         open_child = self._open()
         if open_child is None:
             raise ToolError("No agents can be started here.")
 
+        sources: list[str] = []
+
         def emit(event: Event) -> None:
+            if isinstance(event, ToolCallEnded) and event.result.source:
+                sources.append(event.result.source)
             environment.emit(SubagentActed(environment.call_id, type(event).__name__, event))
 
         async with open_child(mode, emit) as chat:
-            return (await chat(prompt)).content
+            answer = (await chat(prompt)).content
+        return ToolOutput(answer, source=f"an agent that read {sources[0]}" if sources else "")
+
+
+def hand_down(parent: object, child: object) -> None:
+    """Let the safety of a subagent begin with what that of its parent has heard and read."""
+    above, below = getattr(parent, "taint", None), getattr(child, "taint", None)
+    if isinstance(above, Taint) and isinstance(below, Taint):
+        below.inherit(above)
 
 
 def _nothing() -> None:

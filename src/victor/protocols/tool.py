@@ -101,7 +101,7 @@ class IToolAccess(Protocol):
 class ISubagents(Protocol):
     """Runs agents for a tool."""
 
-    async def run(self, prompt: str, mode: Mode, environment: ToolEnvironment) -> str:
+    async def run(self, prompt: str, mode: Mode, environment: ToolEnvironment) -> ToolOutput:
         """Return the answer of an agent with a context of its own. Raises `VictorError`.
 
         Its mode is never wider than that of the conversation it works for; what it may spend is

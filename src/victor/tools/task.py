@@ -82,4 +82,4 @@ class Task:
 
     async def _answer(self, prompt: str, mode: Mode, environment: ToolEnvironment) -> ToolOutput:
         answer = await self.subagents.run(prompt, mode, environment)
-        return ToolOutput(answer or "The agent gave no answer.")
+        return answer if answer.content else ToolOutput("The agent gave no answer.")

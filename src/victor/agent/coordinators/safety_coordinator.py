@@ -69,7 +69,8 @@ class SafetyCoordinator:
         self._own_rules = self._rules = Rules.of(rules or {})
         self._approve = "ask"
         self._granted: dict[str, bool] = {}
-        self._taint = Taint()
+        self.taint = Taint()
+        """What the conversation has read that is foreign."""
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """Adopt `permissions` and `approve`. Raises `ConfigError` and then keeps what holds."""
@@ -86,16 +87,11 @@ class SafetyCoordinator:
 
     def hear(self, words: str) -> None:
         """Take note of what the person said: the hosts that they name are no new ones."""
-        self._taint.hear(words)
+        self.taint.hear(words)
 
     def learn(self, results: tuple[ToolResult, ...]) -> None:
         """Take note of what the conversation has read, also in what was resumed."""
-        self._taint.learn(results)
-
-    @property
-    def tainted_by(self) -> str:
-        """Where the first foreign words came from; empty if there are none."""
-        return self._taint.source
+        self.taint.learn(results)
 
     @property
     def granted(self) -> tuple[str, ...]:
@@ -151,7 +147,7 @@ class SafetyCoordinator:
 
     def _remember(self, call: ToolCall, verdict: Ask, place: Approval) -> Allow:
         rules = (call.name,) if place is Approval.TOOL else verdict.rules
-        self._granted |= dict.fromkeys(rules, bool(self._taint.source))
+        self._granted |= dict.fromkeys(rules, bool(self.taint.source))
         named = ", ".join(rules)
         session = f"you allowed {named} for this session"
         if place not in (Approval.PROJECT, Approval.USER) or not verdict.lasting or not self._store:
@@ -176,7 +172,7 @@ class SafetyCoordinator:
         for rule in self._rules.deny:
             if rule.touches(review, facts):
                 return Deny(f"rule deny {rule}")
-        grave = self._taint.objection(review, facts)
+        grave = self.taint.objection(review, facts)
         keys, _ = narrowest(review, facts)
         if all(key in self._granted and self._granted[key] >= bool(grave) for key in keys):
             return Allow(f"you allowed {', '.join(keys)} for this session")

@@ -646,7 +646,7 @@ async def test_a_conversation_with_foreign_words_in_it_asks_first(
     assert isinstance(await verdict(safety, review), Allow)
     safety.learn(foreign())
     safety.learn(foreign("another"))
-    assert safety.tainted_by == "the web page a.org"
+    assert safety.taint.source == "the web page a.org"
     safety.configure({"approve": "always"})
     asked = await verdict(safety, review)
     assert isinstance(asked, Ask)
