@@ -242,6 +242,29 @@ def test_git_in_another_repository_is_held_to_that_one(workspace: Path) -> None:
     assert not analyst("cd bare && git status").harmless
 
 
+def test_a_worktree_is_held_to_the_repository_that_it_belongs_to(
+    workspace: Path, tmp_path: Path
+) -> None:
+    git = ("git", "-c", "user.name=me", "-c", "user.email=me@example.org")
+    subprocess.run((*git, "commit", "-q", "--allow-empty", "-m", "x"), cwd=workspace, check=True)
+    tree = tmp_path / "tree"
+    subprocess.run((*git, "worktree", "add", "-q", str(tree)), cwd=workspace, check=True)
+    analyst = CommandAnalyst(tree)
+    assert analyst("git status").harmless
+    with (workspace / ".git" / "config").open("a") as config:
+        config.write("[core]\nfsmonitor = ./evil\n")
+    assert "core.fsmonitor" in analyst("git status").caution
+    (tree / ".git").write_text("nonsense")
+    assert "cannot be read" in analyst("git status").caution
+
+
+def test_attributes_of_the_repository_are_asked_about(workspace: Path) -> None:
+    info = workspace / ".git" / "info"
+    info.mkdir(exist_ok=True)
+    (info / "attributes").write_text("* filter=x\n")
+    assert "attributes" in CommandAnalyst(workspace)("git diff").caution
+
+
 def test_a_repository_with_others_in_it_is_asked_about(workspace: Path) -> None:
     inner = workspace / "inner"
     git = ("git", "-c", "user.name=me", "-c", "user.email=me@example.org")
