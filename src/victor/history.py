@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from victor.messages import Message, Text, ToolCall, ToolResult, tool_results
 from victor.pairing import interrupted, repair
@@ -150,6 +150,31 @@ def until(records: Iterable[Record], last: int) -> tuple[Record, ...]:
     A result that came after its turn had been cancelled is kept with its turn.
     """
     return tuple(record for number, record in _numbered(records) if number <= last)
+
+
+def as_it_ended(records: Iterable[Record], last: int) -> tuple[Record, ...]:
+    """Return the records up to the end of the turn `last`, also where it was taken back later."""
+    kept = list(until(records, last))
+    while kept and kept[-1].kind == "rewound":
+        kept.pop()
+    return tuple(kept)
+
+
+def taken_back(records: tuple[Record, ...]) -> frozenset[str]:
+    """Return the ids of the turns that the model no longer sees, as a rewind took them back."""
+    left = {record.turn_id for record in in_force(records)}
+    return frozenset(turn.id for turn in turns(records) if turn.id not in left)
+
+
+def inherited(record: Record) -> Record:
+    """Return the record as a fork has it: what the turn took was spent by the parent."""
+    if record.kind == "rewound":
+        # What was done to files, and can be brought back, is the parent's as well.
+        told = {key: value for key, value in record.data.items() if key != "restore"}
+        return replace(record, data=told)
+    if record.kind not in ENDS:
+        return record
+    return replace(record, data={"of_parent": dict(record.data)})
 
 
 def _numbered(records: Iterable[Record]) -> Iterator[tuple[int, Record]]:

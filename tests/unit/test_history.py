@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from victor.history import last_number, restored, turns, until
+from victor.history import as_it_ended, last_number, restored, taken_back, turns, until
 from victor.messages import Message, Role, Text, ToolCall, ToolResult, assistant, user
 from victor.pairing import problems
 from victor.protocols import Record
@@ -102,3 +102,17 @@ def test_a_record_that_is_cut_at_any_turn_gives_a_valid_history(
     assert turns(kept) == had[:last]
     messages, _ = restored(kept)
     assert problems(messages) == ()
+
+
+def test_a_turn_that_was_taken_back_is_known_and_can_be_gone_back_to() -> None:
+    first = (asked("s-1"), replied("s-1"), Record("ended", "s-1"))
+    second = (asked("s-2"), replied("s-2"), Record("ended", "s-2"))
+    back = Record("rewound", "", data={"to": "s-2"})
+    third = (asked("s-3"), replied("s-3"))
+    records = (*first, *second, back, *third)
+    assert taken_back(records) == {"s-2"}
+    assert taken_back(first) == frozenset()
+    assert as_it_ended(records, 2) == (*first, *second)
+    assert len(restored(as_it_ended(records, 2))[0]) == 4
+    assert as_it_ended(records, 3) == records
+    assert len(restored(as_it_ended(records, 3))[0]) == 4

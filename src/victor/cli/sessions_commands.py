@@ -143,14 +143,15 @@ def show(session_id: str, workspace: Path | None, as_json: bool) -> None:
     if as_json:
         _print_json(records)
         return
-    from victor.history import turns
+    from victor.history import taken_back, turns
     from victor.transcript.words import facts, title
 
     click.echo(title(info))
     for name, value in facts(info):
         click.echo(f"  {name:<12} {value}")
+    gone = taken_back(records)
     for turn in turns(records):
-        click.echo(f"\nTurn {turn.number}")
+        click.echo(f"\nTurn {turn.number}{' (taken back)' if turn.id in gone else ''}")
         for line in _shown(turn):
             click.echo(line)
 

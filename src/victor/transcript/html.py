@@ -11,7 +11,7 @@ from importlib.resources import files
 from itertools import islice
 from typing import Any
 
-from victor.history import RecordedTurn, turns
+from victor.history import RecordedTurn, taken_back, turns
 from victor.messages import Document, Image, Message, Text, Thinking, ToolCall, ToolResult
 from victor.protocols import Record, SessionInfo
 from victor.transcript import words
@@ -31,10 +31,10 @@ _HEADER = 3
 
 def as_html(info: SessionInfo, records: tuple[Record, ...]) -> str:
     """Return the session as a page that a browser shows without a network."""
-    return "\n".join(_page(info, turns(records)))
+    return "\n".join(_page(info, turns(records), taken_back(records)))
 
 
-def _page(info: SessionInfo, had: tuple[RecordedTurn, ...]) -> Iterator[str]:
+def _page(info: SessionInfo, had: tuple[RecordedTurn, ...], gone: frozenset[str]) -> Iterator[str]:
     title = _shown(words.title(info))
     yield "<!doctype html>"
     yield '<html lang="en"><head><meta charset="utf-8">'
@@ -50,7 +50,7 @@ def _page(info: SessionInfo, had: tuple[RecordedTurn, ...]) -> Iterator[str]:
     yield "</dl>"
     yield from _contents(had)
     for turn in had:
-        yield from _turn(turn)
+        yield from _turn(turn, gone=turn.id in gone)
     yield "</main><footer>Written by Victor</footer></body></html>"
 
 
@@ -69,10 +69,12 @@ def _contents(had: tuple[RecordedTurn, ...]) -> Iterator[str]:
     yield "</ol></div></details>"
 
 
-def _turn(turn: RecordedTurn) -> Iterator[str]:
+def _turn(turn: RecordedTurn, *, gone: bool) -> Iterator[str]:
     number = turn.number
     yield f'<section class="turn" id="turn-{number}">'
     yield f'<header><h2><a href="#turn-{number}">Turn {number}</a></h2></header>'
+    if gone:
+        yield f'<p class="note">{words.TAKEN_BACK}</p>'
     results = {result.call_id: result for result in turn.results}
     for record in turn.records:
         match record.kind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from victor.history import RecordedTurn, turns
+from victor.history import RecordedTurn, taken_back, turns
 from victor.messages import Document, Image, Message, Text, Thinking, ToolCall, ToolResult
 from victor.protocols import Record, SessionInfo
 from victor.transcript import words
@@ -19,8 +19,11 @@ def as_markdown(info: SessionInfo, records: tuple[Record, ...]) -> str:
     """Return the session as Markdown: what was said, and each call with its result."""
     lines = [f"# {_plain(words.title(info))}", ""]
     lines += [f"- **{name}:** {_plain(value)}" for name, value in words.facts(info)]
+    gone = taken_back(records)
     for turn in turns(records):
-        lines += ["", f"## Turn {turn.number}", *_turn(turn)]
+        lines += ["", f"## Turn {turn.number}"]
+        lines += ["", f"*{words.TAKEN_BACK}*"] if turn.id in gone else []
+        lines += _turn(turn)
     return "\n".join((*lines, ""))
 
 

@@ -75,6 +75,9 @@ def compacted(record: Record) -> str:
     return f"The context was compacted to {counted(len(record.context), 'message')}."
 
 
+TAKEN_BACK = "This turn was taken back: the model no longer sees it."
+
+
 def outcome(turn: RecordedTurn) -> str:
     """Return how the turn ended where that was not with an answer; else an empty text."""
     end = turn.end

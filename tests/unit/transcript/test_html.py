@@ -170,3 +170,13 @@ def test_markdown_becomes_html_that_only_says_things(markdown: str, html: str) -
 def test_a_table_scrolls_by_itself() -> None:
     assert prose("|a|\n|-|\n|b|").startswith('<div class="wide"><table>')
     assert prose("|a|\n|-|\n|b|").endswith("</table></div>")
+
+
+def test_a_turn_that_was_taken_back_is_marked(info: SessionInfo) -> None:
+    records = (
+        Record("user", "s-1", user("a")),
+        Record("rewound", "", data={"to": "s-1"}),
+        Record("user", "s-2", user("b")),
+    )
+    assert "".join(Page(as_html(info, records)).text).count("was taken back") == 1
+    assert as_markdown(info, records).count("was taken back") == 1

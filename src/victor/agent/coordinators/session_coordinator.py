@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from victor import labels
 from victor.errors import SessionError, SessionNotFound, UnknownNameError
-from victor.history import ENDS, restored, turns, until, words_of
+from victor.history import as_it_ended, inherited, restored, turns, words_of
 from victor.messages import Message
 from victor.protocols import ISessionStore, Record, SessionInfo, SessionMatch
 
@@ -107,7 +107,8 @@ class SessionCoordinator:
                 f"Session {session_id!r} has no turn {last}: it has {len(had)}.",
                 hint=f"Fork it at one of 0 to {len(had)}.",
             )
-        kept = tuple(_inherited(record) for record in until(records, last))
+        cut = records if at_turn is None else as_it_ended(records, last)
+        kept = tuple(inherited(record) for record in cut)
         if last and had[last - 1].end is None:
             # What the parent is still doing is not the fork's to finish.
             kept = (*kept, Record("cancelled", had[last - 1].id, time=self._clock()))
@@ -239,10 +240,3 @@ class SessionCoordinator:
             info = replace(info, title=labels.title(words_of(record.message)))
         await self._store.create(info)
         self._begun.pop(info.id, None)
-
-
-def _inherited(record: Record) -> Record:
-    """Return the record as a fork has it: what the turn took was spent by the parent."""
-    if record.kind not in ENDS:
-        return record
-    return replace(record, data={"of_parent": dict(record.data)})

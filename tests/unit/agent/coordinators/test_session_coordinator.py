@@ -369,3 +369,14 @@ async def test_an_export_is_made_of_the_cleaned_session_and_taken_in_again() -> 
     assert await session.add("s1") == before
     with pytest.raises(SessionError, match="made without"):
         await SessionCoordinator(store).add("s1")
+
+
+async def test_a_fork_sees_what_its_parent_sees_unless_it_goes_back_to_a_turn() -> None:
+    session = await three_turns()
+    back = Record("rewound", "", data={"to": "s1-2", "restore": "a checkpoint of the parent's"})
+    await session.record("s1", back)
+    await session.fork("s1", "all")
+    assert len(session.messages(await session.load("all"))) == 2
+    assert "restore" not in (await session.load("all"))[-1].data
+    await session.fork("s1", "third", at_turn=3)
+    assert len(session.messages(await session.load("third"))) == 6
