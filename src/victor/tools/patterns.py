@@ -7,6 +7,10 @@ import re
 
 from victor.errors import ToolError
 
+MOST_STARS = 3
+"""In one name: each further one multiplies how long an unlucky name takes by its length."""
+_STARS = re.compile(r"\*+")
+
 
 @functools.lru_cache(maxsize=64)
 def compile_pattern(pattern: str) -> re.Pattern[str]:
@@ -19,6 +23,14 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         raise ToolError("The pattern is empty. For example: **/*.py")
     if "/" not in text:
         text = f"**/{text}"
+    parts = text.split("/")
+    if any(len(_STARS.findall(part)) > MOST_STARS for part in parts) or (
+        parts.count("**") > MOST_STARS
+    ):
+        raise ToolError(
+            f"The pattern {pattern!r} could take for ever: write at most {MOST_STARS} * in a name,"
+            f" and at most {MOST_STARS} **."
+        )
     try:
         return re.compile(_regex(text), re.DOTALL)
     except re.error as error:

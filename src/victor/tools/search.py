@@ -16,7 +16,7 @@ from victor.protocols import ToolEnvironment, ToolOutput
 from victor.tools.document import encoding_of, read_bytes
 from victor.tools.files import ReadingTool
 from victor.tools.line_matcher import LineMatcher
-from victor.tools.patterns import compile_pattern
+from victor.tools.patterns import MOST_STARS, compile_pattern
 from victor.tools.ripgrep import Match, Ripgrep, SearchFailed
 from victor.tools.threads import Stop, in_thread_until
 from victor.tools.workspace import Workspace
@@ -38,6 +38,7 @@ class Glob(ReadingTool):
     bounds: ClassVar[tuple[str, ...]] = (
         f"{FOUND_FILES} names; links, `.git` and what `.gitignore` names are left out",
     )
+    refuses: ClassVar[tuple[str, ...]] = (f"patterns with more than {MOST_STARS} * in a name",)
     spec: ClassVar[ToolSpec] = ToolSpec(
         "glob",
         "Find files by name, such as *.py or src/**/test_*.py. Without / it matches at any depth.",

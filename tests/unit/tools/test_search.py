@@ -301,3 +301,9 @@ async def test_glob_and_list_leave_out_what_rules_keep_from_being_read(
     listed = await tools["list"].run({"path": "src"}, environment)
     assert "b.py" in listed.content.splitlines()
     assert "c.txt" not in listed.content.splitlines()
+
+
+@pytest.mark.parametrize("pattern", ["*a*a*a*b", "**/**/**/**/x", "{*a,*b*c*d}"])
+async def test_a_pattern_that_could_take_for_ever_is_refused(run: Run, pattern: str) -> None:
+    with pytest.raises(ToolError, match="could take for ever"):
+        await run("glob", pattern=pattern)
