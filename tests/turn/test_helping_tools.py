@@ -15,7 +15,7 @@ from victor.budget import Budget, BudgetLimits
 from victor.errors import ToolError
 from victor.events import Event, PlanChanged, ReplyDelta, SubagentActed, ToolCallStarted, TurnEnded
 from victor.messages import PlanItem, PlanStatus, Request, StopReason, ToolCall
-from victor.protocols import IAnswerer, Mode, ToolEnvironment
+from victor.protocols import IAnswerer, ISubagents, Mode, ToolEnvironment
 from victor.testing import ScriptedProvider
 
 pytestmark = pytest.mark.anyio
@@ -163,8 +163,9 @@ async def test_a_task_ends_with_its_turn(new: New) -> None:
 
 
 async def test_agents_that_nobody_joined_cannot_start(tmp_path: Path) -> None:
+    nobody: ISubagents = Subagents()
     with pytest.raises(ToolError, match="No agents can be started"):
-        await Subagents().run("x", Mode.EXPLORE, ToolEnvironment(tmp_path))
+        await nobody.run("x", Mode.EXPLORE, ToolEnvironment(tmp_path))
 
 
 async def test_a_task_without_words_is_refused(new: New) -> None:
