@@ -16,7 +16,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--kills", type=int, default=500, help="how many processes to kill (500)")
     parser.add_argument("--seed", type=int, default=1, help="of what is left to chance (1)")
-    parser.add_argument("--workers", type=int, default=max(2, os.cpu_count() or 2))
+    parser.add_argument("--workers", type=int, default=2 * (os.cpu_count() or 2))
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="victor-crash-"))
     report = run(chosen.kills, folder, seed=chosen.seed, workers=chosen.workers, tell=_tell)
