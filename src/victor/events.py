@@ -263,6 +263,14 @@ class ContextCompacted:
     messages_after: int
     tokens_before: int
     tokens_after: int
+    what: tuple[str, ...] = ()
+    """What was left out, shortened and added, in words."""
+    kept: str = ""
+    """The file that has what was left out, word for word; empty where it was not kept."""
+    summary_tokens: int = 0
+    """Tokens of the model calls that it took."""
+    cost: float | None = 0.0
+    """US dollars of these calls by list price; None where the price is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

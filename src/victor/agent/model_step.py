@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from victor import tokens
 from victor.agent.admission import AdmittedProvider
+from victor.agent.context_step import ContextStep
 from victor.agent.event_bus import EventBus
 from victor.agent.guard import describe
 from victor.agent.metering import MeteredProvider
-from victor.agent.request_notes import RequestNotes
+from victor.agent.request_notes import RequestNotes, explained, spent
 from victor.agent.stages import Stages
 from victor.agent.structured_output import answering
 from victor.agent.turn import Limits, Turn
 from victor.budget import NOTHING, Amounts, Budget, BudgetLimits
+from victor.calibration import Fit
 from victor.endpoints import Admission
 from victor.errors import ProviderError
 from victor.events import (
@@ -29,7 +32,7 @@ from victor.events import (
     ToolCallDelta,
 )
 from victor.messages import Context, Reply, Request, ToolChoice, ToolSpec, user
-from victor.protocols import Emit, Endpoint, IProvider, Mode, ModelInfo, PromptContext
+from victor.protocols import Emit, Endpoint, IProvider, Mode, PromptContext
 from victor.rate_limits import Demand
 
 MINIMAL_PROMPT = (
@@ -48,6 +51,20 @@ REPORTING_SECONDS = 5.0
 """How much longer than the model the chat coordinator may take, to tell what had arrived."""
 
 
+@dataclass(frozen=True, slots=True)
+class ContextRoom:
+    """What a model call has room for, and what stands in it beside the messages."""
+
+    endpoint: Endpoint
+    system: str
+    tools: tuple[ToolSpec, ...]
+    window: int
+    reserve: int
+    """What of the window is kept for the answer."""
+    fit: Fit
+    """How the vendor's own counts stand to the estimate."""
+
+
 class ModelStep:
     """Asks the coordinators for a model call's parts, and falls back where one fails."""
 
@@ -58,18 +75,19 @@ class ModelStep:
         self._guard = bus.guard
         self._last_prompt = MINIMAL_PROMPT
         self._known_specs: object = ()
+        self._offered: tuple[ToolSpec, ...] | None = None
         self._fitting: tuple[tuple[ToolSpec, ...], int, tuple[ToolSpec, ...]] = ((), 0, ())
         """Tools, a window, and those of them that fit it: they are mostly the same in each step."""
-        self._overhead = 0
         self._cached = 0
-        self._notes = RequestNotes()
+        self._because = ""
+        """The failure that made the next endpoint serve; empty where none did."""
+        self._notes = RequestNotes(partial(explained, stages.prompt, stages.tool_selection))
+        self.context = ContextStep(stages, bus, self._summarize)
         self.limits = Limits()
 
     async def select_tools(self, turn: Turn) -> tuple[ToolSpec, ...]:
         """Return the tools to offer; all of them, capped, when selection fails."""
-        none: tuple[ToolSpec, ...] = ()
-        tool = self._stages.tool
-        every = self._guard.read("tool", "specs", lambda: tool.specs, none, fits=self._are_specs)
+        every = self._every_tool()
         selected = await self._guard.optional(
             "tool_selection",
             "select",
@@ -77,11 +95,30 @@ class ModelStep:
             every[:FALLBACK_TOOLS],
             fits=self._are_specs,
         )
-        return self._within_window(selected)
+        self._offered = self._within_window(selected)
+        return self._offered
+
+    def offered(self) -> tuple[ToolSpec, ...]:
+        """Return the tools that were offered last; all of them, where none were yet."""
+        if self._offered is None:
+            return self._within_window(self._every_tool())
+        return self._offered
+
+    def room(self, system: str) -> ContextRoom:
+        """Return what a request with this prompt would be made of."""
+        context, endpoint = self.context, self.endpoint()
+        window, reserve = context.window(endpoint)
+        fit = context.calibrated(endpoint)
+        return ContextRoom(endpoint, system, self.offered(), window, reserve, fit)
+
+    def _every_tool(self) -> tuple[ToolSpec, ...]:
+        none: tuple[ToolSpec, ...] = ()
+        tool = self._stages.tool
+        return self._guard.read("tool", "specs", lambda: tool.specs, none, fits=self._are_specs)
 
     def _within_window(self, tools: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:
         """Return the first of the tools that leave most of a small window to the conversation."""
-        window = self.limits.context_window or self._model_info(self.endpoint()).context_window
+        window, _ = self.context.window(self.endpoint())
         known, of_window, fitting = self._fitting
         if known is not tools or of_window != window:
             fitting = tokens.first_within(tools, window // SHARE_OF_TOOLS)
@@ -123,45 +160,9 @@ class ModelStep:
         )
         if endpoint is None:
             return False
+        self._because = describe(failure)
         self._publish(ProviderSwitched(endpoint.provider.name, endpoint.model, describe(failure)))
         return True
-
-    async def fit_context(
-        self,
-        turn: Turn,
-        endpoint: Endpoint,
-        system: str,
-        tools: tuple[ToolSpec, ...],
-        scale: float,
-    ) -> Context:
-        """Return a context that fits the model's window times `scale`, beside prompt and tools.
-
-        Raises `CompactionError`, or `CoordinatorError` when the coordinator cannot even truncate.
-        """
-        context = self._stages.context
-        info = self._model_info(endpoint)
-        window = self.limits.context_window or info.context_window
-        reserve = min(self.limits.max_output_tokens or info.max_output, window // 4)
-        room = int((window - reserve) * scale)
-        overhead = self._overhead = self._guard.read(
-            "context", "overhead", lambda: context.overhead(system, tools), 0, fits=_count
-        )
-        fitted = await self._guard.optional(
-            "context",
-            "fit",
-            lambda: context.fit(room, overhead, self._publish, partial(self._summarize, turn)),
-            None,
-            fits=_context,
-            seconds=self.limits.model_call_timeout,
-        )
-        if fitted is not None:
-            return fitted
-        return self._guard.require(
-            "context",
-            "truncate",
-            lambda: context.truncate(room, overhead, self._publish),
-            fits=_context,
-        )
 
     async def reply(
         self,
@@ -184,11 +185,9 @@ class ModelStep:
             temperature=self.limits.temperature,
             output_schema=turn.output.schema if turn.output else None,
         )
-        stage = self._stages.context
-        size = self._guard.read("context", "token_count", stage.token_count, 0, fits=_count)
-        provider, metered = self._drawing(
-            turn, endpoint, request, size + self._overhead, cached=self._cached
-        )
+        size = self.context.size()
+        estimate = size + self.context.overhead
+        provider, metered = self._drawing(turn, endpoint, request, estimate, cached=self._cached)
         asked = answering(provider, request)
         self._publish(StepStarted(turn.id, turn.step, provider.name, model, size))
         started = time.monotonic()
@@ -211,7 +210,12 @@ class ModelStep:
                 turn.failed += metered.taken.beyond(answered)
         turn.shown = []
         turn.noted = self._notes.of(request, provider.name, self._mode(), self._config())
+        if self._because and turn.noted.keys() & {"provider", "model"}:
+            turn.noted["model_because"] = self._because
+        self._because = ""
+        turn.noted["usage"] = spent(reply.usage, cost, estimate)
         turn.count(reply.usage, cost)
+        self.context.learn(endpoint, estimate, reply.usage)
         self._cached = reply.usage.cache_read + reply.usage.cache_write
         self._guard.read("provider", "succeeded", self._stages.provider.succeeded, None, fits=_none)
         waited = heard.began - started if heard.began else None
@@ -250,14 +254,8 @@ class ModelStep:
         over = budget.out_of_time()
         if over is not None:
             raise over
-        info = self._model_info(endpoint)
+        info = self.context.model_info(endpoint)
         return MeteredProvider(endpoint.provider, info, budget, request, size)
-
-    def _model_info(self, endpoint: Endpoint) -> ModelInfo:
-        """Return what is known of the endpoint's model, the settings first."""
-        known = self._stages.provider.model_info
-        info = self._guard.read("provider", "model_info", lambda: known(endpoint), None, fits=_info)
-        return info or endpoint.provider.model_info(endpoint.model)
 
     def _mode(self) -> Mode:
         mode = self._stages.mode
@@ -279,11 +277,11 @@ class ModelStep:
 
     def _cost(self, endpoint: Endpoint, reply: Reply) -> float | None:
         """Return the US dollars of a call, where its price is known."""
-        cost = self._model_info(endpoint).cost(reply.usage)
+        cost = self.context.model_info(endpoint).cost(reply.usage)
         if cost is None and reply.model not in ("", endpoint.model):
             # A router answers by the name of the model that it chose.
             chosen = Endpoint(endpoint.provider, reply.model)
-            cost = self._model_info(chosen).cost(reply.usage)
+            cost = self.context.model_info(chosen).cost(reply.usage)
         return cost
 
     async def _summarize(self, turn: Turn, instructions: str, text: str) -> str:
@@ -331,10 +329,6 @@ def _admission(value: object) -> bool:
     return value is None or isinstance(value, Admission)
 
 
-def _info(value: object) -> bool:
-    return isinstance(value, ModelInfo)
-
-
 def _unheard(event: Event) -> None:
     """Take no note of what a summary's model call streams."""
 
@@ -351,16 +345,8 @@ def _text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _count(value: object) -> bool:
-    return isinstance(value, int)
-
-
 def _none(value: object) -> bool:
     return value is None
-
-
-def _context(value: object) -> bool:
-    return isinstance(value, Context)
 
 
 def _reply(value: object) -> bool:

@@ -6,11 +6,12 @@ with the first answer that it led to, and again when it has changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from victor.messages import Request, ToolSpec
+from victor.messages import Request, ToolSpec, Usage
 from victor.protocols import Mode
+from victor.protocols.prompt import PromptPart
 
 SETTINGS = (
     "context_compaction_strategy",
@@ -28,7 +29,9 @@ SETTINGS = (
 class RequestNotes:
     """Notes what has changed since the request before."""
 
-    def __init__(self) -> None:
+    def __init__(self, explain: Callable[[str], Any] = lambda part: None) -> None:
+        """`explain` gives why a part, `system` or `tools`, is what it is; asked when it changed."""
+        self._explain = explain
         self._last: dict[str, Any] = {}
         self._config: Mapping[str, Any] = {}
         self._settings: Mapping[str, Any] = {}
@@ -60,7 +63,45 @@ class RequestNotes:
             if name not in self._last or self._last[name] != part
         }
         self._last = parts
+        changed.update(
+            (f"{name}_because", because)
+            for name in ("system", "tools")
+            if name in changed and (because := self._explain(name))
+        )
         return changed
+
+
+def explained(prompt: object, selection: object, part: str) -> list[list[Any]]:
+    """Return why the prompt, or the choice of tools, is what it is, where that can be told.
+
+    Of `system`: contributor, priority, tokens and characters of each part. Of `tools`: name, score,
+    reason and whether it is offered, of each that was considered.
+    """
+    explain: Any = getattr(prompt if part == "system" else selection, "explain", None)
+    if explain is None:
+        return []
+    try:
+        return [_because(one) for one in explain()]
+    except (AttributeError, TypeError):
+        return []  # It explains itself in a form of its own.
+
+
+def _because(one: Any) -> list[Any]:
+    if isinstance(one, PromptPart):
+        return [one.contributor, one.priority, one.tokens, len(one.text)]
+    return [one.name, round(one.score, 4), one.reason, one.offered]
+
+
+def spent(usage: Usage, cost: float | None, estimate: int) -> dict[str, Any]:
+    """Return what a model call took; `estimate` is what its input was expected to be."""
+    return {
+        "input": usage.input,
+        "output": usage.output,
+        "cache_read": usage.cache_read,
+        "cache_write": usage.cache_write,
+        "cost_usd": cost,
+        "estimate": estimate,
+    }
 
 
 def _form(name: str, part: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from victor.agent.session_access import SessionAccess
+from victor.agent.context_access import ContextAccess
 from victor.errors import SessionError
 from victor.history import RecordedTurn, in_force, last_rewind, turns
 from victor.protocols import Record
@@ -26,13 +26,8 @@ class RestorablePoint:
     """What it changed and is not taken back yet."""
 
 
-class RestoreAccess(SessionAccess):
+class RestoreAccess(ContextAccess):
     """Undo, redo and rewind. Each has a preview that changes nothing."""
-
-    @property
-    def session_id(self) -> str:
-        """The id that the conversation is recorded under."""
-        raise NotImplementedError
 
     async def preview_undo(self) -> UndoReport:
         """Return what `undo` would do, with a diff, and do nothing."""

@@ -108,6 +108,8 @@ class ToolStep:
     async def _run(self, turn: Turn, portion: _Portion, answers: dict[str, ToolResult]) -> None:
         calls = tuple(review.call for review, _ in portion)
         verdicts = tuple(verdict for _, verdict in portion)
+        for review, verdict in portion:
+            turn.decided[review.call.id] = _decision(verdict)
         mode = self._reviews.mode()
         self._start_turn(turn)
         seconds = self._seconds(calls)
@@ -179,7 +181,8 @@ class ToolStep:
     async def _answer(self, turn: Turn, done: Executed, answers: dict[str, ToolResult]) -> None:
         """Put a result on record, and only then show it as done."""
         done = self._told_of_rewrite(await self._noted(turn, done))
-        record = Record(turn.result_kind, turn.id, result=done.result)
+        why = turn.decided.get(done.call.id, {})
+        record = Record(turn.result_kind, turn.id, result=done.result, data=why)
         store = self._stages.session.record
         await self._guard.critical("session", "record", lambda: store(turn.session_id, record))
         answers[done.call.id] = done.result
@@ -226,6 +229,11 @@ _Portion: TypeAlias = tuple[tuple[CallReview, Verdict], ...]
 _FAILED: Any = object()
 
 _NO_PATHS: tuple[Path, ...] = ()
+
+
+def _decision(verdict: Verdict) -> Mapping[str, Any]:
+    """Return what the record keeps of why a call ran, or did not."""
+    return {"allowed": isinstance(verdict, Allow), "because": verdict.reason}
 
 
 def _portions(reviews: tuple[CallReview, ...], verdicts: tuple[Verdict, ...]) -> Iterator[_Portion]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from victor.agent.structured_output import OutputCheck
 from victor.budget import NOTHING, Amounts, Budget
+from victor.events import ContextCompacted
 from victor.messages import Message, Usage
 from victor.protocols import CallReview
 
@@ -45,6 +46,10 @@ class Turn:
     """Counted from 1."""
     reviews: tuple[CallReview, ...] = ()
     """What is known of the step's tool calls."""
+    compaction: ContextCompacted | None = None
+    """What was done to the context before the last model call, if something was."""
+    decided: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Whether calls may run, and why, by id."""
     noted: Mapping[str, Any] = field(default_factory=dict)
     """What the last answered request had that the one before had not, for the record."""
     result_kind: str = "result"

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from victor.agent.event_bus import EventBus
 from victor.agent.guard import describe
-from victor.agent.model_step import ModelStep
+from victor.agent.model_step import ContextRoom, ModelStep
 from victor.agent.review_step import ReviewStep
 from victor.agent.stages import Stages
 from victor.agent.tool_step import ToolStep
 from victor.agent.turn import Limits, Turn
-from victor.errors import ContextExceeded, OutputError, ProviderError, VictorError
-from victor.events import TurnCancelled, TurnEnded, TurnFailed, TurnStarted
+from victor.errors import CompactionError, ContextExceeded, OutputError, ProviderError, VictorError
+from victor.events import ContextCompacted, TurnCancelled, TurnEnded, TurnFailed, TurnStarted
 from victor.intents import intents
 from victor.messages import (
     Context,
@@ -32,6 +33,9 @@ from victor.messages import (
     user,
 )
 from victor.protocols import Allow, CallReview, Endpoint, Mode, Record
+
+OVERFLOW_RETRIES = 3
+"""How often a request that was too long for the model is made smaller and sent again."""
 
 INTERRUPTED_ANSWER = "\n\n[The answer was interrupted here.]"
 """Stands in the history, for the model and for people, behind an answer that broke off."""
@@ -63,6 +67,7 @@ class TurnLoop:
     def configure(self, config: Mapping[str, Any]) -> None:
         """Adopt the limits among the settings."""
         self._limits = self._model.limits = self._tools.limits = Limits.of(config)
+        self._model.context.limits = self._limits
 
     async def run(self, turn: Turn) -> Response:
         """Return the turn's response, publishing what happens.
@@ -210,20 +215,21 @@ class TurnLoop:
         model = self._model
         tools = await model.select_tools(turn)
         system = await model.system_prompt(turn)
-        scale = 1.0
+        overflow: ContextExceeded | None = None
+        tries = OVERFLOW_RETRIES
         while True:
             endpoint = model.endpoint()
-            context = await self._fit(turn, endpoint, system, tools, scale)
+            context = await self._fit(turn, endpoint, system, tools, overflow)
             try:
                 return await model.reply(turn, endpoint, system, context, tools, tool_choice)
             except asyncio.CancelledError:
                 await self._keep_shown(turn)
                 raise
             except ContextExceeded as failure:
-                if scale < 1.0:
-                    failure.hint = f"It was compacted and sent again, in vain. {failure.hint}"
-                    raise
-                scale = 0.5  # The estimate was off: once more, with half of it.
+                if not tries:
+                    raise _in_vain(failure) from None
+                tries -= 1
+                overflow = failure  # The estimate was off: once more, with half of it.
             except ProviderError as failure:
                 # What a person has begun to read cannot be taken back by another model.
                 if failure.partial:
@@ -233,21 +239,56 @@ class TurnLoop:
                     raise
 
     async def _fit(
-        self, turn: Turn, endpoint: Endpoint, system: str, tools: tuple[ToolSpec, ...], scale: float
+        self,
+        turn: Turn,
+        endpoint: Endpoint,
+        system: str,
+        tools: tuple[ToolSpec, ...],
+        overflow: ContextExceeded | None,
     ) -> Context:
-        """Return a context that fits; where it was compacted, that is on record before it is sent.
+        """Return a context that fits, smaller than the last one where that was an `overflow`."""
+        before = self._in_force()
+        try:
+            context = await self._model.context.fit(
+                turn, endpoint, system, tools, was_too_long=overflow is not None
+            )
+        except CompactionError:
+            if overflow is None:
+                raise
+            raise _in_vain(overflow) from None
+        if context is not before:
+            await self._keep_compacted(turn, before)
+        return context
+
+    async def room(self, turn: Turn) -> ContextRoom:
+        """Return what a request would be made of now; nothing is sent."""
+        return self._model.room(await self._model.system_prompt(turn))
+
+    async def compact(self, turn: Turn, focus: str = "") -> ContextCompacted | None:
+        """Make the context smaller now; return what was done, None where nothing could be.
+
+        Raises `CompactionError` or `SessionError`.
+        """
+        model, before = self._model, self._in_force()
+        system = await model.system_prompt(turn)
+        done = await model.context.compact(turn, model.endpoint(), system, model.offered(), focus)
+        turn.compaction = done
+        await self._keep_compacted(turn, before)
+        return done
+
+    async def _keep_compacted(self, turn: Turn, before: Context) -> None:
+        """Put a compaction on record before anything is sent that follows from it.
 
         Else a resumed conversation would begin with all that was left out, and compact it anew.
         """
-        before = self._in_force()
-        context = await self._model.fit_context(turn, endpoint, system, tools, scale)
-        if context is not before:
-            kept = self._in_force().messages
-            if kept != before.messages:
-                renew = self._stages.prompt.renew
-                self._guard.read("prompt", "renew", renew, None, fits=_none)
-                await self._record(turn, Record("compacted", turn.id, context=kept))
-        return context
+        kept = self._in_force().messages
+        if kept == before.messages:
+            return
+        renew = self._stages.prompt.renew
+        self._guard.read("prompt", "renew", renew, None, fits=_none)
+        receipt = turn.compaction
+        data = {} if receipt is None else asdict(receipt)
+        await self._record(turn, Record("compacted", turn.id, context=kept, data=data))
 
     def _in_force(self) -> Context:
         stage = self._stages.context
@@ -319,6 +360,11 @@ class TurnLoop:
         await self._guard.optional(
             "session", "record", lambda: store(turn.session_id, record), None
         )
+
+
+def _in_vain(failure: ContextExceeded) -> ContextExceeded:
+    failure.hint = f"It was compacted and sent again, in vain. {failure.hint}"
+    return failure
 
 
 def _interrupted(text: str) -> Message:

@@ -15,10 +15,12 @@ from victor.cli.terminal import survive_odd_text
 
 _COMMANDS = {
     "chat": "victor.cli.chat:chat",
+    "context": "victor.cli.context_command:context",
     "config": "victor.cli.config_commands:config",
     "diff": "victor.cli.diff_command:diff",
     "doctor": "victor.cli.doctor:doctor",
     "eval": "victor.cli.eval_command:evaluate",
+    "explain": "victor.cli.explain_command:explain",
     "fork": "victor.cli.fork_command:fork",
     "models": "victor.cli.models_command:models",
     "providers": "victor.cli.providers_command:providers",

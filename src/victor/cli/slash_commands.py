@@ -150,16 +150,15 @@ def _is_provider(name: str) -> bool:
 
 
 async def _context(desk: Desk, argument: str) -> None:
+    from victor.cli.context_view import show_picture
     from victor.messages import Request
     from victor.protocols import ITokenCounting
 
     orchestrator = desk.orchestrator
-    current = orchestrator.current
-    window = current.provider.model_info(current.model).context_window
-    tokens = orchestrator.context_coordinator.token_count()
-    messages = orchestrator.context_coordinator.get_context().messages
-    desk.say(
-        f"{len(messages)} messages, about {tokens:,} of {window:,} tokens ({tokens / window:.0%})."
+    show_picture(desk.console, await orchestrator.context_picture())
+    current, messages = (
+        orchestrator.current,
+        orchestrator.context_coordinator.get_context().messages,
     )
     if messages and isinstance(current.provider, ITokenCounting):
         counted = await current.provider.count_tokens(Request(current.model, messages))
@@ -173,6 +172,26 @@ async def _context(desk: Desk, argument: str) -> None:
         f"So far {figures.turns} turns, {figures.model_calls} model calls, "
         f"{figures.usage.input:,} tokens in, {figures.usage.output:,} out{cost}."
     )
+
+
+async def _compact(desk: Desk, argument: str) -> None:
+    from victor.cli.context_view import receipt
+
+    if argument == "undo":
+        undone = await desk.orchestrator.undo_compaction()
+        desk.say("The compaction is taken back." if undone else "Nothing was compacted.")
+        return
+    done = await desk.orchestrator.compact(argument)
+    desk.say("There is nothing that could be left out." if done is None else receipt(done))
+
+
+async def _explain(desk: Desk, argument: str) -> None:
+    from victor.cli.context_view import show_explanation
+
+    topic, _, turn = argument.partition(" ")
+    number = int(turn) if turn.isdecimal() else None
+    found = await desk.orchestrator.explain(topic or "prompt", turn=number)
+    show_explanation(desk.console, found)
 
 
 async def _tools(desk: Desk, argument: str) -> None:
@@ -275,6 +294,12 @@ COMMANDS: Mapping[str, Command] = {
     "explore": Command("", "let it only read, as widely as it needs", _mode_of("explore")),
     "model": Command("[MODEL|PROVIDER:MODEL]", "show or change the model that serves", _model),
     "context": Command("", "show how full the context is, and what was used", _context),
+    "compact": Command("[FOCUS|undo]", "make the context smaller now, or take that back", _compact),
+    "explain": Command(
+        "[TOPIC [TURN]]",
+        "say why: prompt, context, tools, config, safety or model",
+        _explain,
+    ),
     "prompt": Command("", "show the parts of the system prompt", _prompt),
     "tools": Command("", "list the tools", _tools),
     "undo": Command("", "take back the last turn's changes to files, after a preview", _undo),

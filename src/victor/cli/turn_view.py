@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from victor import events as happened
+from victor.cli.context_view import receipt
 from victor.cli.json_lines import JsonLines
 from victor.cli.tool_lines import duration, main_argument, summary
 from victor.events import Event
@@ -46,10 +47,7 @@ def notice(event: Event) -> str:
         case happened.ProviderSwitched(provider, model, reason):
             return f"{provider} · {model} serves from now on: {reason}"
         case happened.ContextCompacted():
-            return (
-                f"Context compacted ({event.strategy}): {event.tokens_before:,} → "
-                f"{event.tokens_after:,} tokens."
-            )
+            return receipt(event)
         case happened.HistoryRepaired(source, repairs):
             return f"History repaired ({source}): {'; '.join(repairs)}"
         case happened.ToolCallRewritten(call, rewritten, reason):

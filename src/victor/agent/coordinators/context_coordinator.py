@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from victor import steps, tokens
 from victor.agent.bounded import really_cancelled
+from victor.compactions import difference
 from victor.errors import CompactionError, ConfigError
 from victor.events import ContextCompacted, CoordinatorFailed, HistoryRepaired
 from victor.left_out import pointed, taken_out, transcript
@@ -38,6 +39,9 @@ TARGET = 0.5
 
 WORTHWHILE = 0.95
 """A strategy's result must not be larger than this share of what it was given."""
+
+ASKED_FOR = "asked for"
+"""The reason of a compaction that a person wanted."""
 
 REGROWTH = 1.1
 """What stayed above the threshold may grow by this factor before it is tried again."""
@@ -142,10 +146,27 @@ class ContextCoordinator:
         if self._tally.total <= limit or self._tally.total <= min(self._settled, room):
             return self.get_context()
         reason = f"over {self._threshold:.0%} of the {max(room, 0):,} tokens that there is room for"
+        return await self._make_smaller(limit, room, emit, summarize, reason)
+
+    async def compact(
+        self, window: int, overhead: int, emit: Emit, summarize: Summarizer | None
+    ) -> Context:
+        """Return a context of about half the size, whether or not there is room for all of it.
+
+        As it is where nothing can be left out. Raises `CompactionError` as `fit`.
+        """
+        room = window - overhead
+        limit = min(int(room * self._threshold), self._tally.total - 1)
+        return await self._make_smaller(limit, room, emit, summarize, ASKED_FOR)
+
+    async def _make_smaller(
+        self, limit: int, room: int, emit: Emit, summarize: Summarizer | None, reason: str
+    ) -> Context:
         smaller = await self._attempt(max(int(limit * TARGET), 0), emit, summarize)
         name = TRUNCATION if smaller is None else self._name
         cut = self._cut(smaller or self.get_context().messages, limit, room, emit)
-        return self._settle(await self._pointed(cut, room, emit), limit, emit, name, reason)
+        pointed, place = await self._pointed(cut, room, emit)
+        return self._settle(pointed, limit, emit, name, reason, place)
 
     def truncate(self, window: int, overhead: int, emit: Emit) -> Context:
         """Return a context that fits, made by the deterministic fallback alone.
@@ -209,31 +230,41 @@ class ContextCoordinator:
 
     async def _pointed(
         self, after: tuple[Message, ...], room: int, emit: Emit
-    ) -> tuple[Message, ...]:
-        """Keep what was taken out, and say in `after` where; as it is where that fails."""
+    ) -> tuple[tuple[Message, ...], str]:
+        """Keep what was taken out, and say in `after` where; as it is where that fails.
+
+        Returns the messages, and the place.
+        """
         before = self.get_context().messages
         gone = taken_out(before, after)
         if self._left_out is None or not gone:
-            return after
+            return after, ""
         try:
-            place = await self._left_out.append(self._session_id, transcript(gone))
+            place = str(await self._left_out.append(self._session_id, transcript(gone)))
         except OSError as failure:
             emit(CoordinatorFailed("context", "keep what was left out", str(failure)))
-            return after
-        told = pointed(after, before, str(place))
-        return told if sum(map(self._tally.counter(), told)) <= room else after
+            return after, ""
+        told = pointed(after, before, place)
+        return (told if sum(map(self._tally.counter(), told)) <= room else after), place
 
     def _settle(
-        self, messages: tuple[Message, ...], limit: int, emit: Emit, strategy: str, reason: str
+        self,
+        messages: tuple[Message, ...],
+        limit: int,
+        emit: Emit,
+        strategy: str,
+        reason: str,
+        place: str = "",
     ) -> Context:
         """Adopt the messages, and say so if they are others."""
-        before = (len(self._tally.messages), self._tally.total)
-        if messages != self.get_context().messages:
+        old = self.get_context().messages
+        size = self._tally.total
+        if messages != old:
             self._set(messages)
         self._settled = int(self._tally.total * REGROWTH) if self._tally.total > limit else 0
-        after = (len(messages), self._tally.total)
-        if after != before:
-            emit(ContextCompacted(strategy, reason, before[0], after[0], before[1], after[1]))
+        if (len(messages), self._tally.total) != (len(old), size):
+            sizes = (len(old), len(messages), size, self._tally.total)
+            emit(ContextCompacted(strategy, reason, *sizes, difference(old, messages), place))
         return self.get_context()
 
     def _repaired(

@@ -1,0 +1,192 @@
+"""The part of a step that makes the conversation fit the model, and the receipt of what that took.
+
+The context counts in its own estimate of tokens, the window is the vendor's: what vendors report
+tells how many of the one make the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeAlias
+
+from victor.agent.event_bus import EventBus
+from victor.agent.stages import Stages
+from victor.agent.turn import Limits, Turn
+from victor.calibration import Calibration, Fit
+from victor.errors import CompactionError, VictorError
+from victor.events import ContextCompacted, Event
+from victor.messages import Context, ToolSpec, Usage
+from victor.protocols import Emit, Endpoint, ModelInfo, Summarizer
+
+Summarize: TypeAlias = Callable[[Turn, str, str], Awaitable[str]]
+"""Asks a model outside of the conversation, on the turn's account."""
+
+SMALLER = 0.5
+"""Share of its messages that a request which was too long is cut to before it is sent again."""
+
+_FOCUS = "\n\nThe user asks that above all this is kept, in as much detail as there is: {}"
+
+
+class ContextStep:
+    """Fits the context into the window of the model that is going to be asked."""
+
+    def __init__(self, stages: Stages, bus: EventBus, summarize: Summarize) -> None:
+        self._stages = stages
+        self._publish = bus.publish
+        self._guard = bus.guard
+        self._summarize = summarize
+        self._calibration = Calibration()
+        self.limits = Limits()
+        self.overhead = 0
+        """Estimate of the tokens that prompt and tools take, as last fitted beside."""
+
+    async def fit(
+        self,
+        turn: Turn,
+        endpoint: Endpoint,
+        system: str,
+        tools: tuple[ToolSpec, ...],
+        *,
+        was_too_long: bool = False,
+    ) -> Context:
+        """Return a context that fits the model's window beside prompt and tools.
+
+        One that `was_too_long`, whatever the estimate says, is made smaller. Raises
+        `CompactionError`, or `CoordinatorError` when the coordinator cannot even truncate.
+        """
+        context = self._stages.context
+        overhead = self._measure(system, tools)
+        room = self.room(endpoint)
+        if was_too_long:
+            room = min(room, overhead + int(self.size() * SMALLER))
+        receipt = _Receipt(turn, self._publish)
+        fitted = await self._guard.optional(
+            "context",
+            "fit",
+            lambda: context.fit(room, overhead, receipt, partial(self._summarize, turn)),
+            None,
+            fits=_context,
+            seconds=self.limits.model_call_timeout,
+        )
+        if fitted is None:
+            fitted = self._guard.require(
+                "context",
+                "truncate",
+                lambda: context.truncate(room, overhead, receipt),
+                fits=_context,
+            )
+        turn.compaction = receipt.compacted
+        return fitted
+
+    async def compact(
+        self,
+        turn: Turn,
+        endpoint: Endpoint,
+        system: str,
+        tools: tuple[ToolSpec, ...],
+        focus: str = "",
+    ) -> ContextCompacted | None:
+        """Make the context smaller at once; return what was done, None where nothing could be.
+
+        Raises `CompactionError`, or `VictorError` where the context has no such ability.
+        """
+        compact: Any = getattr(self._stages.context, "compact", None)
+        if compact is None:
+            raise VictorError("This context coordinator cannot compact on request.")
+        overhead = self._measure(system, tools)
+        room = self.room(endpoint)
+        receipt = _Receipt(turn, self._publish)
+        summarize = _focused(partial(self._summarize, turn), focus)
+        await self._guard.critical(
+            "context",
+            "compact",
+            lambda: compact(room, overhead, receipt, summarize),
+            fits=_context,
+            seconds=self.limits.model_call_timeout,
+            error=CompactionError,
+        )
+        return receipt.compacted
+
+    def room(self, endpoint: Endpoint) -> int:
+        """Return how many tokens of the estimate fit beside the space kept for the answer."""
+        window, reserve = self.window(endpoint)
+        return int((window - reserve) / self.calibrated(endpoint).factor)
+
+    def window(self, endpoint: Endpoint) -> tuple[int, int]:
+        """Return the model's window and what of it is kept for the answer, in its own tokens."""
+        info = self.model_info(endpoint)
+        window = self.limits.context_window or info.context_window
+        return window, min(self.limits.max_output_tokens or info.max_output, window // 4)
+
+    def size(self) -> int:
+        """Return the estimate of the messages' tokens."""
+        stage = self._stages.context
+        return self._guard.read("context", "token_count", stage.token_count, 0, fits=_count)
+
+    def calibrated(self, endpoint: Endpoint) -> Fit:
+        """Return how the endpoint's own counts stand to the estimate."""
+        return self._calibration.of(endpoint.provider.name, endpoint.model)
+
+    def learn(self, endpoint: Endpoint, estimated: int, usage: Usage) -> None:
+        """Take note of the endpoint's own count of a request."""
+        self._calibration.learn(
+            endpoint.provider.name, endpoint.model, estimated=estimated, reported=usage.input
+        )
+
+    def _measure(self, system: str, tools: tuple[ToolSpec, ...]) -> int:
+        measure = self._stages.context.overhead
+        self.overhead = self._guard.read(
+            "context", "overhead", lambda: measure(system, tools), 0, fits=_count
+        )
+        return self.overhead
+
+    def model_info(self, endpoint: Endpoint) -> ModelInfo:
+        """Return what is known of the endpoint's model, the settings first."""
+        known = self._stages.provider.model_info
+        info = self._guard.read("provider", "model_info", lambda: known(endpoint), None, fits=_info)
+        return info or endpoint.provider.model_info(endpoint.model)
+
+
+class _Receipt:
+    """Publishes what happens, and puts into the receipt what the model calls meanwhile took."""
+
+    __slots__ = ("_cost", "_publish", "_tokens", "_turn", "compacted")
+
+    def __init__(self, turn: Turn, publish: Emit) -> None:
+        self._turn = turn
+        self._publish = publish
+        self._tokens, self._cost = turn.usage.total, turn.cost
+        self.compacted: ContextCompacted | None = None
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, ContextCompacted):
+            turn = self._turn
+            unknown = turn.cost is None or self._cost is None
+            took = turn.usage.total - self._tokens
+            cost = None if unknown and took else (turn.cost or 0.0) - (self._cost or 0.0)
+            event = self.compacted = replace(event, summary_tokens=took, cost=cost)
+        self._publish(event)
+
+
+def _focused(summarize: Summarizer, focus: str) -> Summarizer:
+    if not focus:
+        return summarize
+
+    async def ask(instructions: str, text: str) -> str:
+        return await summarize(instructions + _FOCUS.format(focus), text)
+
+    return ask
+
+
+def _context(value: object) -> bool:
+    return isinstance(value, Context)
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int)
+
+
+def _info(value: object) -> bool:
+    return isinstance(value, ModelInfo)

@@ -1,0 +1,255 @@
+"""Why a session is as it is: what its record tells of prompt, context, tools, safety and model.
+
+Nothing is guessed. What was not recorded is listed as unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from victor import steps, tokens
+from victor.compactions import UNDONE
+from victor.errors import SessionError
+from victor.history import RecordedTurn, restored, turns, until
+from victor.messages import Message, ToolSpec
+from victor.protocols import Record
+
+
+class Topic(StrEnum):
+    """What can be explained."""
+
+    PROMPT = "prompt"
+    CONTEXT = "context"
+    TOOLS = "tools"
+    CONFIG = "config"
+    SAFETY = "safety"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that is there, or is not."""
+
+    name: str
+    why: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """What else is known of it, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is there, each part with its reason."""
+
+    topic: Topic
+    of: str
+    """What it is about, such as a turn of a session, or the next model call."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """What cannot be told, each as a sentence."""
+
+
+def from_record(
+    topic: Topic, session_id: str, records: tuple[Record, ...], turn: int | None = None
+) -> Explanation:
+    """Explain a turn of a session, by default the last one. Raises `SessionError`."""
+    had = turns(records)
+    number = len(had) if turn is None else turn
+    if not 1 <= number <= len(had):
+        raise SessionError(
+            f"Session {session_id!r} has no turn {number}: it has {len(had)}.",
+            hint="`victor sessions show` lists its turns.",
+        )
+    told = _TOLD[topic](_Past(session_id, number, had[number - 1], until(records, number)))
+    facts, parts, unknown = told
+    return Explanation(topic, f"turn {number} of session {session_id}", facts, parts, unknown)
+
+
+_Told = tuple[Mapping[str, Any], tuple[Part, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """A turn, and everything up to its end."""
+
+    session_id: str
+    number: int
+    turn: RecordedTurn
+    records: tuple[Record, ...]
+
+    def noted(self, part: str) -> tuple[Any, int]:
+        """Return what was noted last of a part of the requests, and in which turn; None and 0."""
+        for one in reversed(turns(self.records)):
+            for record in reversed(one.records):
+                if record.kind == "reply" and part in record.data:
+                    return record.data[part], one.number
+        return None, 0
+
+    def spent(self) -> Mapping[str, Any]:
+        """Return what the last model call of the turn took."""
+        for record in reversed(self.turn.records):
+            if record.kind == "reply" and "usage" in record.data:
+                usage: Mapping[str, Any] = record.data["usage"]
+                return usage
+        return {}
+
+
+def _prompt(past: _Past) -> _Told:
+    system, since = past.noted("system")
+    if system is None:
+        return {}, (), ("The prompt of this turn is not on record.",)
+    because, _ = past.noted("system_because")
+    spent = past.spent()
+    offered, _ = past.noted("tools")
+    before = sum(map(tokens.of_tool, map(_spec, offered or ())))
+    read = spent.get("cache_read")
+    facts = {"tokens": tokens.of_text(system), "noted in turn": since}
+    unknown = [] if because else ["Who wrote which part of it is not on record."]
+    if read is None:
+        unknown.append("What of it came from the vendor's cache is not on record.")
+    else:
+        facts["tokens from the vendor's cache, of the whole request"] = read
+    return facts, prompt_parts(system, because or (), read, before), tuple(unknown)
+
+
+def prompt_parts(
+    system: str, because: Iterable[Any], cache_read: int | None = None, before: int = 0
+) -> tuple[Part, ...]:
+    """Return the parts of a prompt: each [contributor, priority, tokens, characters] as noted.
+
+    A part is `cached` where all up to its end, and the tools of `before` tokens, is less than what
+    the vendor read from its cache: by estimate.
+    """
+    parts, place, size = [], 0, before
+    for contributor, priority, estimate, characters in because:
+        text = system[place : place + characters]
+        place += characters + 2
+        size += estimate
+        figures = {"priority": priority, "tokens": estimate}
+        if cache_read is not None:
+            figures["cached"] = size <= cache_read
+        parts.append(Part(contributor, _begins(text), {**figures, "text": text}))
+    return tuple(parts)
+
+
+def _context(past: _Past) -> _Told:
+    messages, _ = restored(past.records)
+    compacted = tuple(compaction(record) for record in past.records if record.kind == "compacted")
+    unknown = []
+    if any(not part.figures.get("strategy") and not part.figures.get(UNDONE) for part in compacted):
+        unknown.append("Of some compactions only the result is on record, not the reason.")
+    spent = past.spent()
+    facts: dict[str, Any] = {
+        "messages": len(messages),
+        "tokens": sum(map(tokens.of_message, messages)),
+    }
+    if spent:
+        facts["last request, as expected"] = spent.get("estimate")
+        facts["last request, as the vendor counted"] = spent.get("input")
+    return facts, (*compacted, *message_parts(messages)), tuple(unknown)
+
+
+def message_parts(messages: tuple[Message, ...]) -> tuple[Part, ...]:
+    """Return the messages in force, each with its tokens and what it is."""
+    parts: list[Part] = []
+    for block in steps.blocks(messages, tokens.of_message):
+        for message in block.messages:
+            what = message.text or ", ".join(call.name for call in message.tool_calls)
+            what = what or "".join(result.content for result in message.tool_results)
+            figures = {"tokens": tokens.of_message(message), "kind": str(block.kind)}
+            parts.append(Part(f"{len(parts) + 1} {message.role}", _begins(what), figures))
+    return tuple(parts)
+
+
+def compaction(record: Record) -> Part:
+    """Return what a `compacted` record tells: what, when, why, by which strategy, and where."""
+    data = {name: value for name, value in record.data.items() if name != "reason"}
+    why = "taken back" if record.data.get(UNDONE) else record.data.get("reason", "")
+    return Part("compaction", why, {"time": record.time, **data})
+
+
+def _tools(past: _Past) -> _Told:
+    offered, since = past.noted("tools")
+    if offered is None:
+        return {}, (), ("Which tools were offered is not on record.",)
+    because, chosen = past.noted("tools_because")
+    size = sum(map(tokens.of_tool, map(_spec, offered)))
+    strategy = (past.noted("settings")[0] or {}).get("tool_selection_strategy")
+    facts = {"offered": len(offered), "tokens": size, "noted in turn": since}
+    if strategy:
+        facts["strategy"] = strategy
+    if because and chosen == since:
+        sent = {one["name"] for one in offered}
+        return facts, tuple(_candidate(*one, sent=sent) for one in because), ()
+    named = tuple(Part(one["name"], "", {"offered": True}) for one in offered)
+    return facts, named, ("Why these were chosen is not on record.",)
+
+
+def _candidate(name: str, score: float, reason: str, chosen: Any, *, sent: set[str]) -> Part:
+    if chosen and name not in sent:
+        reason = f"{reason}; the tools before it took the room that this window has for tools"
+    return Part(name, reason, {"score": score, "offered": name in sent})
+
+
+def _safety(past: _Past) -> _Told:
+    given = {one.result.call_id: one for one in past.turn.records if one.result is not None}
+    parts, unknown = [], False
+    for record in past.turn.records:
+        effects = {intent.call_id: str(intent.effect) for intent in record.intents}
+        for call in record.calls:
+            result = given.get(call.id)
+            data = result.data if result is not None else {}
+            unknown = unknown or "because" not in data
+            figures = {"effect": effects.get(call.id), "allowed": data.get("allowed")}
+            figures["arguments"] = dict(call.arguments)
+            parts.append(Part(call.name, data.get("because", "not on record"), figures))
+    mode, _ = past.noted("mode")
+    missing = ("What decided of some calls is not on record.",) if unknown else ()
+    return {"mode": mode, "calls": len(parts)}, tuple(parts), missing
+
+
+def _model(past: _Past) -> _Told:
+    parts: list[Part] = []
+    last: tuple[str, str] | None = None
+    for one in turns(past.records):
+        for record in one.records:
+            data = record.data
+            if record.kind != "reply" or not {"provider", "model"} & data.keys():
+                continue
+            known = last or ("", "")
+            now = (data.get("provider", known[0]), data.get("model", known[1]))
+            why = data.get("model_because") or ("the first of the session" if not last else "")
+            if now != last:
+                figures = {"turn": one.number, "provider": now[0], "model": now[1]}
+                parts.append(Part(":".join(now), why or "asked for", figures))
+            last = now
+    ended = past.turn.end
+    figures = dict(ended.data) if ended is not None else {}
+    if not parts:
+        return figures, (), ("Which model served is not on record.",)
+    return {"provider": last[0], "model": last[1], **figures} if last else figures, tuple(parts), ()
+
+
+_TOLD = {
+    Topic.PROMPT: _prompt,
+    Topic.CONTEXT: _context,
+    Topic.TOOLS: _tools,
+    Topic.SAFETY: _safety,
+    Topic.MODEL: _model,
+}
+"""Of settings, a record keeps only what shapes a request: they are explained as they are now."""
+
+
+def _spec(form: Mapping[str, Any]) -> ToolSpec:
+    return ToolSpec(form["name"], form["description"], form["parameters"])
+
+
+def _begins(text: str) -> str:
+    line = " ".join(text[:200].split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
+
+
+_SHOWN = 72
