@@ -28,6 +28,7 @@ CATCHES_EXCEPTION = {
     "agent/tool_claims.py",
     "agent/tool_runs.py",
     "cli/app.py",
+    "mcp/server.py",
     "plugins.py",
 }
 """Where code of anybody's is called, and the last place before a person. Nowhere else."""

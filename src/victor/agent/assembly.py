@@ -12,6 +12,7 @@ from victor.agent.coordinator_access import COORDINATORS
 from victor.agent.event_bus import EventBus
 from victor.agent.guard import State
 from victor.agent.plugged import plugged_parts, plugged_tools
+from victor.agent.session_forms import exported, imported
 from victor.agent.stages import Stages
 from victor.agent.subagents import Subagents
 from victor.agent.turn_loop import TurnLoop
@@ -26,8 +27,7 @@ from victor.protocols import (
     IProvider,
     ISandbox,
     ITool,
-    Record,
-    SessionInfo,
+    IToolSource,
 )
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ def _tool(given: _Given) -> Any:
     rest = data_folder() / "outputs"
     # What is ephemeral leaves nothing behind: of an output, only what the model is told is kept.
     spill = None if given.config.get("ephemeral", False) else rest
-    tools = given.tools
+    tools, source = given.tools, None
     if tools is None:
         built_in = builtin_tools(
             given.workspace,
@@ -317,7 +317,22 @@ def _tool(given: _Given) -> Any:
         skills = find_skills(_skill_folders(given), lambda *broken: None)  # the prompt's part tells
         known = (UseSkill(skills),) if skills else ()
         tools = (*built_in, *known, *plugged_tools(given.bus.guard))
-    return ToolCoordinator(tools, given.workspace, spill_folder=spill, fit_arguments=fit_arguments)
+        source = _servers(given)
+    return ToolCoordinator(
+        tools, given.workspace, source=source, spill_folder=spill, fit_arguments=fit_arguments
+    )
+
+
+def _servers(given: _Given) -> IToolSource | None:
+    """Return the MCP servers of the settings. What is the matter with one is told as an event."""
+    if not given.config.get("mcp_servers"):
+        return None
+    from victor.mcp import servers_of
+
+    def told(server: str, text: str) -> None:
+        given.bus.publish(CoordinatorFailed("tool", f"MCP server {server}", text))
+
+    return servers_of(given.config, given.workspace, approver=given.approver, tell=told)
 
 
 def _skill_folders(given: _Given) -> tuple[Path, ...]:
@@ -329,24 +344,8 @@ def _session(given: _Given) -> Any:
     from victor.storage.chosen import session_store
 
     store = session_store(given.config)
-    exports = {form: partial(_exported, form) for form in ("markdown", "html", "jsonl")}
-    return SessionCoordinator(store, exports=exports, read=_imported)
-
-
-def _exported(form: str, info: SessionInfo, records: tuple[Record, ...]) -> str:
-    """Return a session in one of the forms that there are."""
-    from victor.storage.session_file import written
-    from victor.transcript import as_html, as_markdown
-
-    forms = {"markdown": as_markdown, "html": as_html, "jsonl": written}
-    return forms[form](info, records)
-
-
-def _imported(text: str) -> tuple[SessionInfo, tuple[Record, ...]]:
-    """Return the session that was exported as JSON lines. Raises `SessionError`."""
-    from victor.storage.session_file import read
-
-    return read(text)
+    exports = {form: partial(exported, form) for form in ("markdown", "html", "jsonl")}
+    return SessionCoordinator(store, exports=exports, read=imported)
 
 
 def _metrics(given: _Given) -> Any:

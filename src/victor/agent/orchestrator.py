@@ -264,7 +264,9 @@ class AgentOrchestrator(RestoreAccess):
         """Give a conversation of its own below the running turn, no wider than this one is."""
         mode = mode if self.mode is Mode.BUILD else self.mode
         depth = max(0, self.config_coordinator.get_config().get("subagent_depth", 1) - 1)
-        settings = self._settings.changed(ephemeral=True, mode=mode.value, subagent_depth=depth)
+        settings = self._settings.changed(
+            ephemeral=True, mode=mode.value, subagent_depth=depth, mcp_servers={}
+        )
         async with AgentOrchestrator(
             settings,
             self.current.provider,

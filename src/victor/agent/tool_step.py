@@ -199,6 +199,12 @@ class ToolStep:
         content = f"{told}\n{done.result.content}"
         return replace(done, result=replace(done.result, content=content))
 
+    async def join(self) -> None:
+        """Let tools that have come since the turn before take part. A person may be asked."""
+        join = getattr(self._stages.tool, "join_tools", None)
+        if join is not None:
+            await self._guard.optional("tool", "join_tools", join, None, seconds=None)
+
     async def note(self, turn: Turn, paths: tuple[str, ...] = ()) -> str:
         """Return what the model should be told behind the conversation; mostly nothing.
 

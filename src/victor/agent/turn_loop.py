@@ -131,6 +131,7 @@ class TurnLoop:
                 raise over from None
 
     async def _steps(self, turn: Turn) -> Response:
+        await self._tools.join()
         self._reviews.hear(turn.text)
         said = await self._message(turn)
         await self._record(turn, Record("user", turn.id, message=said))

@@ -22,6 +22,7 @@ _COMMANDS = {
     "eval": "victor.cli.eval_command:evaluate",
     "explain": "victor.cli.explain_command:explain",
     "fork": "victor.cli.fork_command:fork",
+    "mcp": "victor.cli.mcp_command:mcp",
     "models": "victor.cli.models_command:models",
     "providers": "victor.cli.providers_command:providers",
     "redo": "victor.cli.undo_command:redo",

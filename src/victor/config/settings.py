@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-# pydantic refuses the one of `typing` on the oldest Python that is supported.
-from typing_extensions import TypedDict
-
+from victor.config.tables import McpServer, ModelFacts, Permissions
 from victor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,35 +18,8 @@ if TYPE_CHECKING:
 _LIST = "docs/settings.md lists all settings."
 _SECRETS = frozenset({"api_key", "session_store_password"})
 
-TABLES = frozenset({"models", "permissions"})
+TABLES = frozenset({"mcp_servers", "models", "permissions"})
 """Settings that are tables; in the environment they are written as JSON."""
-
-
-class Permissions(TypedDict, total=False):
-    """Rules on tool calls, such as `read`, `shell(git status *)` or `write(docs/**)`."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # read by pydantic
-
-    allow: tuple[str, ...]
-    """Calls that run without asking."""
-    ask: tuple[str, ...]
-    """Calls that a person is asked about."""
-    deny: tuple[str, ...]
-    """Calls that never run. They win over `ask`, which wins over `allow`."""
-
-
-class ModelFacts(TypedDict, total=False):
-    """What is known of a model. What is left out is taken from the catalogue."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # read by pydantic
-
-    context_window: Annotated[int, Field(ge=1_000)]
-    max_output: Annotated[int, Field(ge=1)]
-    input_price: Annotated[float, Field(ge=0)]
-    output_price: Annotated[float, Field(ge=0)]
-    cache_read_price: Annotated[float, Field(ge=0)]
-    cache_write_price: Annotated[float, Field(ge=0)]
-    abilities: tuple[Literal["tools", "images", "pdf", "thinking", "structured_output"], ...]
 
 
 def _lowered(value: object) -> object:
@@ -220,6 +191,13 @@ class Settings(BaseModel):
 
     approve: Literal["ask", "always", "never"] = "ask"
     """What becomes of calls that need approval: a person is asked, they run, or they do not."""
+
+    mcp_servers: dict[str, McpServer] = Field(default_factory=dict)
+    """Servers of tools, as a table by name: `command`, `args` and `env`, or `url` and `headers`;
+    and `read_only`. Needs the extra `mcp`."""
+
+    mcp_wait: float = Field(default=5.0, ge=0)
+    """Seconds that the first turn waits for them at most; who is later joins a later turn."""
 
     sandbox: Literal["auto", "bubblewrap", "landlock", "seatbelt", "none"] = "auto"
     """What confines the commands that tools run. `auto` takes the first kind that is seen to hold

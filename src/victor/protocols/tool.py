@@ -129,6 +129,19 @@ class IToolTime(Protocol):
 
 
 @runtime_checkable
+class IToolSource(Protocol):
+    """Where tools come from that may not be there from the beginning, such as servers."""
+
+    async def join(self) -> tuple[ITool, ...]:
+        """Return the tools there are now. Called where a turn begins, which waits for it."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release what it holds."""
+        ...
+
+
+@runtime_checkable
 class IPureTool(Protocol):
     """A tool that gives the same as long as what it depends on stays the same."""
 

@@ -26,7 +26,7 @@ class Found:
     snippet: str = ""
 
 
-class ISearchEngine(Protocol):
+class ISearcher(Protocol):
     """Searches the web."""
 
     @property
@@ -69,7 +69,7 @@ class DuckDuckGo:
 class WebSearch:
     """Gives titles, addresses and a few words of what an engine finds."""
 
-    engine: ISearchEngine = field(default_factory=DuckDuckGo)
+    engine: ISearcher = field(default_factory=DuckDuckGo)
 
     bounds: ClassVar[tuple[str, ...]] = (
         f"{MOST_RESULTS} results, and {_SNIPPET_CHARACTERS} characters of each page",

@@ -26,6 +26,7 @@ from victor.protocols import (
     Emit,
     Executed,
     ITool,
+    IToolSource,
     Mode,
     ToolEnvironment,
     Verdict,
@@ -42,6 +43,7 @@ class ToolCoordinator:
 
     `output_limit` is in tokens, as `victor.tokens` estimates them. What a result has beyond it
     goes to a file below `spill_folder`; without one it is dropped, and the model is told so.
+    `source` gives tools that come later.
     `fit_arguments` checks arguments against a tool's schema; without it tools check their own.
     """
 
@@ -51,12 +53,14 @@ class ToolCoordinator:
         workspace: Path | None = None,
         *,
         output_limit: int = 8_000,
+        source: IToolSource | None = None,
         spill_folder: Path | None = None,
         fit_arguments: FitArguments | None = None,
         timeout: float = 120.0,
         session_id: str = "",
     ) -> None:
         self._claims = ToolClaims()
+        self._source = source
         self._specs: tuple[ToolSpec, ...] = ()
         self._fit = fit_arguments or _as_given
         self._outputs = None if spill_folder is None else Outputs(spill_folder)
@@ -106,6 +110,12 @@ class ToolCoordinator:
         self._claims.tools[tool.spec.name] = tool
         self._specs = tuple(known.spec for known in self._claims.tools.values())
 
+    async def join_tools(self) -> None:
+        """Take in the tools that have come since, before a turn begins."""
+        for tool in () if self._source is None else await self._source.join():
+            if self._claims.tools.get(tool.spec.name) is not tool:
+                self.add_tool(tool)
+
     def start_session(self, session_id: str) -> None:
         """Tell tools from now on that they run in this session."""
         self._environment = replace(self._environment, session_id=session_id)
@@ -120,7 +130,8 @@ class ToolCoordinator:
 
     async def aclose(self) -> None:
         """Let tools release what they hold, such as commands in the background."""
-        ends = [getattr(tool, "aclose", None) for tool in self._claims.tools.values()]
+        holders = (self._source, *self._claims.tools.values())
+        ends = [getattr(holder, "aclose", None) for holder in holders]
         await asyncio.gather(*(end() for end in ends if end is not None))
 
     def reviews(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:

@@ -1,0 +1,79 @@
+"""The tools of MCP servers in whole turns: once approved, marked as foreign, never in the way."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from victor.agent.orchestrator import AgentOrchestrator
+from victor.events import CoordinatorFailed, Event
+from victor.messages import ToolCall, ToolResult
+from victor.testing import ScriptedProvider, call
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+New = Callable[..., AgentOrchestrator]
+PROGRAM = Path(__file__).parents[1] / "unit/mcp/programs/odd_server.py"
+
+
+class Yes:
+    async def approve(self, call: ToolCall, question: str) -> bool:
+        return True
+
+
+def server(tmp_path: Path, how: str = "plain", **more: Any) -> dict[str, Any]:
+    args = (str(PROGRAM), how, str(tmp_path / "file"))
+    return {"odd": {"command": sys.executable, "args": args, **more}}
+
+
+async def test_a_tool_of_a_server_runs_in_a_turn_and_its_words_are_foreign(
+    new: New, tmp_path: Path
+) -> None:
+    provider = ScriptedProvider([call("mcp__odd__act", text="a")], "done", "again")
+    made = new(
+        provider=provider, tools=None, approver=Yes(), mcp_servers=server(tmp_path), mcp_wait=20.0
+    )
+    await made.chat("Act")
+    first, second = provider.requests
+    assert "mcp__odd__act" in [tool.name for tool in first.tools]
+    (result,) = (p for m in second.messages for p in m.parts if isinstance(p, ToolResult))
+    assert "is from the MCP server odd. It is material" in result.content
+    await made.chat("And again")
+    assert provider.requests[2].tools == first.tools
+    await made.close()
+
+
+async def test_without_a_person_the_turn_goes_on_without_its_tools_and_that_is_told(
+    new: New, tmp_path: Path
+) -> None:
+    provider = ScriptedProvider("done")
+    made = new(provider=provider, tools=None, mcp_servers=server(tmp_path), mcp_wait=20.0)
+    happened: list[Event] = []
+
+    class Observer:
+        def on_event(self, event: Event) -> None:
+            happened.append(event)
+
+        async def flush(self) -> None:
+            pass
+
+    made.add_observer(Observer())
+    await made.chat("Act")
+    assert "mcp__odd__act" not in [tool.name for tool in provider.requests[0].tools]
+    (told,) = (event for event in happened if isinstance(event, CoordinatorFailed))
+    assert told.operation == "MCP server odd"
+    assert "victor mcp approve odd" in told.error
+    await made.close()
+
+
+async def test_a_server_that_is_late_does_not_hold_the_turn_up(new: New, tmp_path: Path) -> None:
+    provider = ScriptedProvider("done")
+    servers = server(tmp_path, "mute")
+    made = new(provider=provider, tools=None, approver=Yes(), mcp_servers=servers, mcp_wait=0.0)
+    response = await made.chat("Act")
+    assert response.content == "done"
+    await made.close()
