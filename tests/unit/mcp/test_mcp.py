@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,30 @@ async def test_a_result_of_10_mb_arrives_and_is_cut(
     async with running(tmp_path, odd=told) as (servers, _):
         output = await (await named(servers))["mcp__odd__act"].run({}, environment)
     assert len(output.content) == 2_000_000
+
+
+@pytest.mark.parametrize("sees_images", [True, False])
+async def test_every_part_of_a_result_is_shown_or_named(
+    tmp_path: Path, environment: ToolEnvironment, sees_images: bool
+) -> None:
+    told = odd("parts", tmp_path / "x")
+    async with running(tmp_path, odd=told) as (servers, _):
+        tool = (await named(servers))["mcp__odd__act"]
+        output = await tool.run({}, replace(environment, sees_images=sees_images))
+        assert tool.paths({}, environment) == ()
+    first, link, text, blob, audio, *pictures = output.content.splitlines()
+    assert (first, link, text) == ("words", "[resource file:///b: b]", "inner words")
+    assert (blob, audio) == ("[file:///a: no text]", "[audio that cannot be shown]")
+    assert [image.data for image in output.images] == ([b"\x89PNG"] if sees_images else [])
+    assert pictures == ["[image that cannot be shown]"] * (2 if sees_images else 3)
+
+
+def test_a_definition_that_no_model_could_be_told_is_left_out() -> None:
+    assert Definition.of("one", "act", "", {"type": "array"}) is None
+    assert Definition.of("one", "act", "", {"default": object()}) is None
+    found = Definition.of("one", "act", "", {"properties": {"a": {"enum": ["\u200b"]}}})
+    assert found is not None
+    assert found.schema["properties"]["a"]["enum"] == ["<U+200B>"]
 
 
 async def test_output_without_end_ends_the_server(

@@ -58,8 +58,25 @@ def called() -> object:
     if how == "changes":
         file.write_text("changed")
         say({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+    if how == "parts":
+        return {"content": parts()}
     text = "x" * 10_000_000 if how == "large" else "done"
     return {"content": [{"type": "text", "text": text}]}
+
+
+def parts() -> list[dict[str, object]]:
+    inside = {"uri": "file:///a", "mimeType": "text/plain"}
+    picture = {"type": "image", "mimeType": "image/png"}
+    return [
+        {"type": "text", "text": "words"},
+        {"type": "resource_link", "uri": "file:///b", "name": "b"},
+        {"type": "resource", "resource": {**inside, "text": "inner words"}},
+        {"type": "resource", "resource": {**inside, "blob": "AAAA"}},
+        {"type": "audio", "data": "AAAA", "mimeType": "audio/wav"},
+        {**picture, "data": "iVBORw=="},
+        {**picture, "data": "no base64!"},
+        {**picture, "data": "AAAA", "mimeType": "image/tiff"},
+    ]
 
 
 def say(message: dict[str, object]) -> None:
