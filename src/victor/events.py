@@ -249,7 +249,7 @@ class SubagentActed:
     """The call that it works for."""
     name: str
     """What kind of event it is, such as `ToolCallStarted`."""
-    event: Event
+    happened: Event
     """The event."""
 
 

@@ -108,7 +108,7 @@ async def test_a_task_has_a_context_of_its_own_and_gives_one_answer(
     assert "task" not in [tool.name for tool in child.tools], "no deeper than the setting says"
     nested = [event for event in events if isinstance(event, SubagentActed)]
     assert [one.name for one in nested].count("ToolCallStarted") == 1
-    started = next(one.event for one in nested if one.name == "ToolCallStarted")
+    started = next(one.happened for one in nested if one.name == "ToolCallStarted")
     assert isinstance(started, ToolCallStarted)
     assert started.call.name == "read"
 

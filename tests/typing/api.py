@@ -55,6 +55,7 @@ from victor.protocols import (
     Mode,
     ModelInfo,
     PromptContext,
+    Rewrite,
     ScoredTool,
     SessionAnalytics,
     Summarizer,
@@ -186,6 +187,8 @@ def verdicts(verdict: Verdict, review: CallReview) -> str:
             return reason
         case Ask(question, _):
             return question
+        case Rewrite(call, reason):
+            return f"{call.name}: {reason}"
 
 
 def values(executed: Executed, info: ModelInfo) -> tuple[float, int, str]:

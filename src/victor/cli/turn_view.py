@@ -241,7 +241,7 @@ class TerminalView:
                 if call.id in self._running:
                     self._running[call.id] = f"{call.name}: {one_line(line, 120)}"
                     self._say_running()
-            case happened.SubagentActed(call_id, event=happened.ToolCallStarted(call)):
+            case happened.SubagentActed(call_id, happened=happened.ToolCallStarted(call)):
                 if call_id in self._running:
                     told = f"{call.name} {main_argument(call, 80)}".rstrip()
                     self._running[call_id] = f"task: {told}"
