@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
+from benchmarks.counting import counting
 from benchmarks.ledger import ledger
 from benchmarks.long_session import long_session
 from benchmarks.processes import command_line, import_milliseconds, installed_megabytes
@@ -51,6 +52,10 @@ def _session(_: str, counts: Counts) -> Json:
     return dict(asyncio.run(long_session(counts.messages)))
 
 
+def _counting(_: str, counts: Counts) -> Json:
+    return dict(counting(counts.messages, counts.conversations))
+
+
 def _ledger(_: str, counts: Counts) -> Json:
     turns = counts.conversations * counts.turns
     return {"ledgers": [asdict(asyncio.run(ledger(calls, turns))) for calls in (0, 1)]}
@@ -60,12 +65,13 @@ _OTHERS: dict[str, Callable[[str, Counts], Json]] = {
     "startup": _startup,
     "command_line": _command_line,
     "long_session": _session,
+    "counting": _counting,
     "wire": _wire,
     "first_token": _first_token,
     "ledger": _ledger,
 }
 
-OF_VICTOR = ("long_growth", "command_line", "long_session", "ledger")
+OF_VICTOR = ("long_growth", "command_line", "long_session", "counting", "ledger")
 """Measurements that only Victor has."""
 
 BESIDE_SDK = ("wire", "first_token")

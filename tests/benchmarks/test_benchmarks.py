@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from benchmarks.counting import counting
 from benchmarks.ledger import PROMISED_SHARE, Clock, Ledger, ledger
 from benchmarks.long_session import long_session
 from benchmarks.measure import OF_ALL, OF_VICTOR
@@ -82,6 +83,12 @@ def test_a_clock_stands_still_for_the_caller_while_another_part_runs() -> None:
     seconds = clock.read()
     assert seconds["inner"] > 0.009
     assert seconds["outer"] < seconds["inner"] / 2
+
+
+def test_a_message_is_counted_behind_many() -> None:
+    figures = counting(20, repeats=2)
+    assert figures["counting"] > 0
+    assert set(figures) <= {row.key for row in ROWS}
 
 
 async def test_the_long_session_is_resumed_from_its_database() -> None:
