@@ -167,6 +167,8 @@ def servers_of(
         )
     options = [ServerOptions.of(name, server) for name, server in told.items()]
     data = data or data_folder()
+    if config.get("approve") == "never":
+        approver = None
     logs = data / "mcp-logs"
     return McpServers(
         tuple(Server(one, folder, logs) for one in options),

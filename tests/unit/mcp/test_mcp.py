@@ -199,6 +199,18 @@ async def test_without_a_person_nothing_new_is_offered_and_that_is_said_once(
     await servers.aclose()
 
 
+async def test_nobody_is_asked_where_the_settings_forbid_it(tmp_path: Path) -> None:
+    person = Person()
+    config = {"mcp_servers": {"odd": odd("plain", tmp_path / "x")}, "mcp_wait": 20.0}
+    servers = servers_of(
+        {**config, "approve": "never"}, tmp_path, tmp_path / "data", approver=person
+    )
+    assert servers is not None
+    assert await servers.join() == ()
+    assert person.questions == []
+    await servers.aclose()
+
+
 async def test_what_answers_without_looking_approves_for_the_session_only(tmp_path: Path) -> None:
     told = odd("plain", tmp_path / "x")
     async with running(tmp_path, approver=Unattended(), odd=told) as (servers, _):
