@@ -72,7 +72,7 @@ async def test_compaction_by_hand_gives_a_receipt_and_follows_the_focus(new: New
 async def test_what_was_left_out_comes_back_and_a_resumed_session_sees_the_same(
     new: New, tmp_path: Path
 ) -> None:
-    recorded = {"ephemeral": False, "session_store": str(tmp_path / "s.db")}
+    recorded: dict[str, Any] = {"ephemeral": False, "session_store": str(tmp_path / "s.db")}
     made, _ = await talked(new, **recorded)
     before = made.context_coordinator.get_context().messages
     done = await made.compact()
@@ -216,7 +216,7 @@ async def test_every_topic_is_explained_before_and_after_a_turn(new: New) -> Non
 async def test_another_recorded_session_is_explained_and_what_is_not_there_is_refused(
     new: New, tmp_path: Path
 ) -> None:
-    recorded = {"ephemeral": False, "session_store": str(tmp_path / "s.db")}
+    recorded: dict[str, Any] = {"ephemeral": False, "session_store": str(tmp_path / "s.db")}
     first = new("Hello.", **recorded)
     await first.chat("Hi")
     await first.close()

@@ -35,6 +35,7 @@ def test_a_folder_is_explained_before_and_after_its_first_session(
         assert (empty["messages"], empty["provider"]) == (0, "openai")
         assert "OPENAI_API_KEY is set" in victor(capsys, "explain", "model")
         assert "identity" in victor(capsys, "explain", "prompt")
+        assert "the settings in force" in victor(capsys, "explain", "config")
 
         call = ToolCall("c1", "shell", {"command": "rm a.txt"})
         server.add(LoopbackReply(calls=(call,)))
