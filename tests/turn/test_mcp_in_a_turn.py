@@ -14,6 +14,7 @@ from victor.events import CoordinatorFailed, Event
 from victor.messages import ToolCall, ToolResult
 from victor.testing import ScriptedProvider, call
 
+pytest.importorskip("mcp", reason="pip install 'victor-ai[mcp]'")
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 New = Callable[..., AgentOrchestrator]

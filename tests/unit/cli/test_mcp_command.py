@@ -11,6 +11,7 @@ import pytest
 from victor.cli.app import run
 from victor.cli.exits import ExitCode
 
+pytest.importorskip("mcp", reason="pip install 'victor-ai[mcp]'")
 pytestmark = pytest.mark.slow
 
 PROGRAM = Path(__file__).parents[1] / "mcp/programs/odd_server.py"

@@ -21,6 +21,7 @@ from victor.mcp.definition import offered_name
 from victor.messages import Effect, ToolCall
 from victor.protocols import Approval, Ask, IToolSource, ToolEnvironment
 
+pytest.importorskip("mcp", reason="pip install 'victor-ai[mcp]'")
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 PROGRAMS = Path(__file__).parent / "programs"

@@ -17,6 +17,7 @@ from victor.tools import web_download
 from victor.tools.web_address import Lookup, WebAddress
 from victor.tools.web_fetch import WebFetch
 
+pytest.importorskip("markdownify", reason="pip install 'victor-ai[web]'")
 pytestmark = pytest.mark.anyio
 
 HTML = "Content-Type: text/html; charset=utf-8"

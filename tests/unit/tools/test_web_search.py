@@ -11,6 +11,8 @@ from victor.protocols import Access, ToolEnvironment
 from victor.tools.web import web_tools
 from victor.tools.web_search import DuckDuckGo, Found, WebSearch
 
+pytest.importorskip("ddgs", reason="pip install 'victor-ai[web]'")
+pytest.importorskip("markdownify", reason="pip install 'victor-ai[web]'")
 pytestmark = pytest.mark.anyio
 
 
