@@ -39,8 +39,14 @@ class ContextStep:
         self._summarize = summarize
         self._calibration = Calibration()
         self.limits = Limits()
+        self._known_model: tuple[Endpoint | None, ModelInfo | None] = (None, None)
         self.overhead = 0
         """Estimate of the tokens that prompt and tools take, as last fitted beside."""
+
+    def configure(self, limits: Limits) -> None:
+        """Adopt the limits; what the settings say of models is asked for anew."""
+        self.limits = limits
+        self._known_model = (None, None)
 
     async def fit(
         self,
@@ -144,9 +150,15 @@ class ContextStep:
 
     def model_info(self, endpoint: Endpoint) -> ModelInfo:
         """Return what is known of the endpoint's model, the settings first."""
+        asked, told = self._known_model
+        if told is not None and endpoint == asked:
+            return told
         known = self._stages.provider.model_info
         info = self._guard.read("provider", "model_info", lambda: known(endpoint), None, fits=_info)
-        return info or endpoint.provider.model_info(endpoint.model)
+        found = info or endpoint.provider.model_info(endpoint.model)
+        if info is not None:
+            self._known_model = endpoint, found
+        return found
 
 
 class _Receipt:

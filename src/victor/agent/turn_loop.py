@@ -67,7 +67,7 @@ class TurnLoop:
     def configure(self, config: Mapping[str, Any]) -> None:
         """Adopt the limits among the settings."""
         self._limits = self._model.limits = self._tools.limits = Limits.of(config)
-        self._model.context.limits = self._limits
+        self._model.context.configure(self._limits)
 
     async def run(self, turn: Turn) -> Response:
         """Return the turn's response, publishing what happens.

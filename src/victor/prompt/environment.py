@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -27,7 +28,9 @@ class Environment(BasePromptContributor):
         """Describe `workspace` on the day `today`, by default the local date now."""
         day = today or datetime.now().astimezone().date()
         self._workspace = workspace
+        self._head = _git_folder(workspace) / "HEAD"
         self._branch = branch_of(workspace)
+        self._stamp = self._stamped()
         self._text = (
             "Where you work:\n\n"
             f"- folder: {workspace}\n"
@@ -47,13 +50,22 @@ class Environment(BasePromptContributor):
 
     async def get_note(self, context: PromptContext, paths: tuple[str, ...]) -> str:
         """Return the branch where a turn begins on another one than was told."""
-        if paths:
+        if paths or (stamp := self._stamped()) == self._stamp:
             return ""
+        self._stamp = stamp
         branch = branch_of(self._workspace)
         if branch == self._branch:
             return ""
         self._branch = branch
         return f"[git: {_told(branch)}]"
+
+    def _stamped(self) -> tuple[int, int] | None:
+        """Return what changes with the file that names the branch; None where there is none."""
+        try:
+            found = self._head.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino
 
 
 def branch_of(workspace: Path) -> str | None:
@@ -62,22 +74,27 @@ def branch_of(workspace: Path) -> str | None:
     None where there is no repository, and nothing where it cannot be told. The file is read, and
     git is not run: a repository's own configuration could make it run anything.
     """
-    folder = workspace / ".git"
-    if not folder.exists():
+    if not (workspace / ".git").exists():
         return None
     try:
-        if folder.is_file():
-            pointer = _first_line(folder)
-            if not pointer.startswith("gitdir: "):
-                return ""
-            folder = workspace / pointer.removeprefix("gitdir: ")
-        head = _first_line(folder / "HEAD")
+        head = _first_line(_git_folder(workspace) / "HEAD")
     except OSError:
         return ""
     if head.startswith("ref: refs/heads/"):
         branch = head.removeprefix("ref: refs/heads/")
         return branch if _PLAIN.fullmatch(branch) else ""
     return head[:12] if _COMMIT.fullmatch(head) else ""
+
+
+def _git_folder(workspace: Path) -> Path:
+    """Return where the repository's own files are, if there is one."""
+    folder = workspace / ".git"
+    with contextlib.suppress(OSError):
+        if folder.is_file():
+            pointer = _first_line(folder)
+            if pointer.startswith("gitdir: "):
+                return workspace / pointer.removeprefix("gitdir: ")
+    return folder
 
 
 def _first_line(path: Path) -> str:

@@ -13,10 +13,18 @@ from victor.storage.totals import LAST, Figures, figures, totals
 
 @dataclass(slots=True)
 class _Session:
-    info: SessionInfo
+    begun: SessionInfo
+    """As it was begun, or named since."""
+    counted: Figures
+    updated: float
     entries: list[tuple[float, Record]] = field(default_factory=list)
     used: int = 0
     """Counts uses, as a clock is too coarse to order them."""
+
+    @property
+    def info(self) -> SessionInfo:
+        """The session as listed."""
+        return replace(self.begun, updated=self.updated, **self.counted._asdict())
 
 
 class MemorySessionStore:
@@ -31,7 +39,8 @@ class MemorySessionStore:
         if info.id in self._sessions:
             return
         info = replace(info, tags=tuple(sorted(set(info.tags))))
-        session = self._sessions[info.id] = _Session(info)
+        counted = Figures(*(getattr(info, name) for name in Figures._fields))
+        session = self._sessions[info.id] = _Session(info, counted, info.updated)
         self._use(session)
 
     async def add(self, info: SessionInfo, records: tuple[Record, ...]) -> None:
@@ -84,19 +93,19 @@ class MemorySessionStore:
         for session in self._by_use(workspace) if wanted else ():
             newest = (record for _, record in reversed(session.entries))
             said = next((record for record in newest if has(words_of(record), wanted)), None)
-            if said is not None or has(session.info.title, wanted):
+            if said is not None or has(session.begun.title, wanted):
                 found.append(matched(session.info, said, wanted))
         return tuple(found[:limit])
 
     async def rename(self, session_id: str, title: str) -> None:
         """Give the session another title. Raises `SessionNotFound`."""
         session = self._session(session_id)
-        session.info = replace(session.info, title=title)
+        session.begun = replace(session.begun, title=title)
 
     async def set_tags(self, session_id: str, tags: tuple[str, ...]) -> None:
         """Put these tags on the session, and no others. Raises `SessionNotFound`."""
         session = self._session(session_id)
-        session.info = replace(session.info, tags=tuple(sorted(set(tags))))
+        session.begun = replace(session.begun, tags=tuple(sorted(set(tags))))
 
     async def delete(self, session_id: str) -> None:
         """Forget a session. Raises `SessionNotFound`."""
@@ -116,7 +125,7 @@ class MemorySessionStore:
         sessions = (
             session
             for session in self._sessions.values()
-            if workspace is None or session.info.workspace == workspace
+            if workspace is None or session.begun.workspace == workspace
         )
         return tuple(sorted(sessions, key=_last_use, reverse=True))
 
@@ -126,11 +135,9 @@ class MemorySessionStore:
 
     def _count(self, session: _Session, record: Record, now: float) -> None:
         self._use(session)
-        before = session.info
-        counted = Figures(*(getattr(before, name) for name in Figures._fields))
-        total = counted.plus(figures(record))
-        session.info = replace(before, updated=now, **total._asdict())
+        session.counted = session.counted.plus(figures(record))
+        session.updated = now
 
 
 def _last_use(session: _Session) -> tuple[float, int]:
-    return session.info.updated, session.used
+    return session.updated, session.used
