@@ -13,7 +13,7 @@ from victor.agent.orchestrator import AgentOrchestrator
 from victor.config.settings import Settings
 from victor.errors import ProviderError
 from victor.events import Event, ModelCallRetried
-from victor.messages import Effect, Reply, Request, ToolCall, user
+from victor.messages import Effect, Message, Reply, Request, ToolCall, user
 from victor.providers.anthropic import AnthropicProvider
 from victor.providers.exchange import Patience
 from victor.providers.google import KEY_VARIABLES, GoogleProvider
@@ -323,12 +323,23 @@ async def ask(column: Column, *script: Any, otherwise: Any = None, **more: Any) 
         return outcome
 
 
-async def turn(column: Column, *script: Any, otherwise: Any = None) -> Any:
-    """Run one turn of a whole orchestrator; return its response or error, and the requests."""
-    settings = Settings(ephemeral=True, approve="always", max_retries=0)
+async def turn(
+    column: Column, *script: Any, otherwise: Any = None, before: tuple[Message, ...] = ()
+) -> Any:
+    """Run one turn of a whole orchestrator; return its response or error, and the requests.
+
+    `before` are messages that the conversation has already.
+    """
+    settings = Settings(
+        ephemeral=True,
+        approve="always",
+        max_retries=0,
+        context_compaction_strategy="truncation",  # it asks no model
+    )
     async with column.server(*script, otherwise=otherwise) as server:
         provider = column.provider(server.url, Patience())
         victor = AgentOrchestrator(settings, provider, "the-model", tools=(look,))
+        victor.context_coordinator.append(*before)
         ended = SimpleNamespace(response=None, error=None, requests=server.requests)
         try:
             ended.response = await victor.chat("Hi")

@@ -12,7 +12,7 @@ from tests.wire.columns import COLUMNS, TWO, Column, Edit, ask, swap, turn
 
 from victor.agent.coordinators.chat_coordinator import MOST_REPAIRS
 from victor.errors import BadReply, ContextExceeded, ProviderError
-from victor.messages import StopReason, ToolCall
+from victor.messages import StopReason, ToolCall, assistant, user
 from victor.testing.faults import Fault
 from victor.testing.loopback import LoopbackError, LoopbackReply
 
@@ -187,13 +187,27 @@ TOO_LONG = [
 
 
 @pytest.mark.parametrize(("status", "message"), TOO_LONG)
-async def test_a_context_that_is_too_long_is_compacted_once(
+async def test_a_context_that_is_too_long_is_made_smaller_and_sent_again(
     status: int, message: str, column: Column
 ) -> None:
     refusal = LoopbackError(status, message, "invalid_request_error")
-    ended = await turn(column, refusal, "ok")
+    before = tuple(one for _ in range(9) for one in (user("more"), assistant("word " * 90)))
+
+    ended = await turn(column, refusal, "ok", before=before)
     assert ended.response.content == "ok"
-    ended = await turn(column, otherwise=refusal)
+    first, second = (len(json.dumps(request)) for request in ended.requests)
+    assert second < 0.8 * first
+
+    ended = await turn(column, otherwise=refusal, before=before)
     assert type(ended.error) is ContextExceeded
     assert "compacted and sent again" in str(ended.error)
-    assert len(ended.requests) == 2
+    sizes = [len(json.dumps(request)) for request in ended.requests]
+    assert 2 <= len(sizes) <= 4
+    assert sizes == sorted(set(sizes), reverse=True), "the same is not sent twice"
+
+
+async def test_what_cannot_be_made_smaller_is_not_sent_again(column: Column) -> None:
+    refusal = LoopbackError(400, "prompt is too long", "invalid_request_error")
+    ended = await turn(column, otherwise=refusal)
+    assert type(ended.error) is ContextExceeded
+    assert len(ended.requests) == 1
