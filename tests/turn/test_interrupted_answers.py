@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from victor.agent.orchestrator import AgentOrchestrator
-from victor.agent.turn_loop import INTERRUPTED_ANSWER
+from victor.agent.turn_record import INTERRUPTED_ANSWER
 from victor.config.settings import Settings
 from victor.errors import BadReply, BudgetExceeded, ProviderUnavailable
 from victor.events import ReplyDelta, TextDelta, ThinkingDelta, ToolCallDelta

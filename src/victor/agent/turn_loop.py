@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from victor.agent.event_bus import EventBus
@@ -15,9 +14,9 @@ from victor.agent.review_step import ReviewStep
 from victor.agent.stages import Stages
 from victor.agent.tool_step import ToolStep
 from victor.agent.turn import Limits, Turn
+from victor.agent.turn_record import TurnRecord
 from victor.errors import CompactionError, ContextExceeded, OutputError, ProviderError, VictorError
 from victor.events import ContextCompacted, TurnCancelled, TurnEnded, TurnFailed, TurnStarted
-from victor.intents import intents
 from victor.messages import (
     Context,
     Message,
@@ -32,13 +31,10 @@ from victor.messages import (
     ToolSpec,
     user,
 )
-from victor.protocols import Allow, CallReview, Endpoint, Mode, Record
+from victor.protocols import Allow, Endpoint, Mode, Record
 
 OVERFLOW_RETRIES = 3
 """How often a request that was too long for the model is made smaller and sent again."""
-
-INTERRUPTED_ANSWER = "\n\n[The answer was interrupted here.]"
-"""Stands in the history, for the model and for people, behind an answer that broke off."""
 
 
 class TurnLoop:
@@ -52,6 +48,7 @@ class TurnLoop:
         self._model = ModelStep(stages, bus)
         self._reviews = ReviewStep(stages, bus)
         self._tools = ToolStep(stages, bus, self._reviews)
+        self._kept = TurnRecord(stages, bus)
         self._limits = Limits()
         self._told_mode: Mode | None = Mode.BUILD
 
@@ -78,13 +75,13 @@ class TurnLoop:
         try:
             response = await self._within_time(turn)
         except asyncio.CancelledError:
-            await self._note(turn, Record("cancelled", turn.id, data=turn.figures()))
+            await self._kept.note(turn, Record("cancelled", turn.id, data=turn.figures()))
             self._publish(TurnCancelled(turn.id))
             raise
         except VictorError as failure:
             error = describe(failure)
             data = {"error": error, **turn.figures()}
-            await self._note(turn, Record("failed", turn.id, data=data))
+            await self._kept.note(turn, Record("failed", turn.id, data=data))
             self._publish(TurnFailed(turn.id, error, type(failure).__name__))
             raise
         self._publish(TurnEnded(response, time.monotonic() - turn.started))
@@ -134,19 +131,19 @@ class TurnLoop:
         await self._tools.join()
         self._reviews.hear(turn.text)
         said = await self._message(turn)
-        await self._record(turn, Record("user", turn.id, message=said))
-        self._append(turn, said)
+        await self._kept.record(turn, Record("user", turn.id, message=said))
+        self._kept.append(turn, said)
         self._publish(TurnStarted(turn.session_id, turn.id, turn.text))
 
         for turn.step in range(1, self._most_steps() + 1):
             reply = await self._ask(turn, ToolChoice.AUTO)
             calls = reply.message.tool_calls
             reviews = turn.reviews = self._reviews.reviews(calls) if calls else ()
-            await self._record_reply(turn, reply, reviews)
+            await self._kept.reply(turn, reply, reviews)
             if not calls and await self._goes_back(turn, reply):
                 continue
             if not calls:
-                return await self._end(turn, reply, reply.stop_reason)
+                return await self._kept.end(turn, reply, reply.stop_reason)
 
             answers: dict[str, ToolResult] = {}
             try:
@@ -154,7 +151,7 @@ class TurnLoop:
                 await self._tools.execute(turn, reviews, verdicts, answers)
             finally:
                 # The context gets the whole step, also where it was cut short halfway.
-                self._append(turn, reply.message, self._tools.message(calls, answers))
+                self._kept.append(turn, reply.message, self._tools.message(calls, answers))
             await self._bus.flush()
             if self._tools.stuck():
                 break
@@ -162,12 +159,12 @@ class TurnLoop:
         why = StopReason.TOOL_LOOP if self._tools.stuck() else StopReason.MAX_TOOL_ITERATIONS
         turn.step += 1
         reply = _without_calls(await self._ask(turn, ToolChoice.NONE))
-        await self._record_reply(turn, reply, ())
+        await self._kept.reply(turn, reply, ())
         while await self._goes_back(turn, reply):
             turn.step += 1
             reply = _without_calls(await self._ask(turn, ToolChoice.NONE))
-            await self._record_reply(turn, reply, ())
-        return await self._end(turn, reply, why)
+            await self._kept.reply(turn, reply, ())
+        return await self._kept.end(turn, reply, why)
 
     async def _goes_back(self, turn: Turn, reply: Reply) -> bool:
         """Return whether the answer went back to the model, not being the output asked for.
@@ -179,13 +176,13 @@ class TurnLoop:
         try:
             objection = turn.output.objection(turn.id, reply, self._publish)
         except OutputError:
-            self._append(turn, reply.message)
+            self._kept.append(turn, reply.message)
             raise
         if objection is None:
             return False
-        self._append(turn, reply.message)
-        await self._record(turn, Record("user", turn.id, message=objection))
-        self._append(turn, objection)
+        self._kept.append(turn, reply.message)
+        await self._kept.record(turn, Record("user", turn.id, message=objection))
+        self._kept.append(turn, objection)
         return True
 
     async def _message(self, turn: Turn) -> Message:
@@ -224,7 +221,7 @@ class TurnLoop:
             try:
                 return await model.reply(turn, endpoint, system, context, tools, tool_choice)
             except asyncio.CancelledError:
-                await self._keep_shown(turn)
+                await self._kept.shown(turn)
                 raise
             except ContextExceeded as failure:
                 if not tries:
@@ -234,7 +231,7 @@ class TurnLoop:
             except ProviderError as failure:
                 # What a person has begun to read cannot be taken back by another model.
                 if failure.partial:
-                    await self._keep_partial(turn, failure.partial)
+                    await self._kept.partial(turn, failure.partial)
                     raise
                 if not model.fall_back(failure):
                     raise
@@ -248,7 +245,7 @@ class TurnLoop:
         overflow: ContextExceeded | None,
     ) -> Context:
         """Return a context that fits, smaller than the last one where that was an `overflow`."""
-        before = self._in_force()
+        before = self._kept.in_force()
         try:
             context = await self._model.context.fit(
                 turn, endpoint, system, tools, was_too_long=overflow is not None
@@ -258,7 +255,7 @@ class TurnLoop:
                 raise
             raise _in_vain(overflow) from None
         if context is not before:
-            await self._keep_compacted(turn, before)
+            await self._kept.compacted(turn, before)
         return context
 
     async def room(self, turn: Turn) -> ContextRoom:
@@ -270,97 +267,12 @@ class TurnLoop:
 
         Raises `CompactionError` or `SessionError`.
         """
-        model, before = self._model, self._in_force()
+        model, before = self._model, self._kept.in_force()
         system = await model.system_prompt(turn)
         done = await model.context.compact(turn, model.endpoint(), system, model.offered(), focus)
         turn.compaction = done
-        await self._keep_compacted(turn, before)
+        await self._kept.compacted(turn, before)
         return done
-
-    async def _keep_compacted(self, turn: Turn, before: Context) -> None:
-        """Put a compaction on record before anything is sent that follows from it.
-
-        Else a resumed conversation would begin with all that was left out, and compact it anew.
-        """
-        kept = self._in_force().messages
-        if kept == before.messages:
-            return
-        renew = self._stages.prompt.renew
-        self._guard.read("prompt", "renew", renew, None, fits=_none)
-        receipt = turn.compaction
-        data = {} if receipt is None else asdict(receipt)
-        await self._record(turn, Record("compacted", turn.id, context=kept, data=data))
-
-    def _in_force(self) -> Context:
-        stage = self._stages.context
-        return self._guard.require("context", "get_context", stage.get_context)
-
-    async def _keep_partial(self, turn: Turn, partial: str) -> None:
-        """Keep what a person has read of an answer that broke off, marked as such."""
-        message = _interrupted(partial)
-        await self._record(turn, Record("reply", turn.id, message=message))
-        self._append(turn, message)
-
-    async def _keep_shown(self, turn: Turn) -> None:
-        """Keep what a person had read of an answer when the turn was cancelled, marked as such."""
-        if shown := "".join(turn.shown).strip() and "".join(turn.shown):
-            message = _interrupted(shown)
-            await self._note(turn, Record("reply", turn.id, message=message))
-            self._append(turn, message)
-
-    async def _end(self, turn: Turn, reply: Reply, stop_reason: StopReason) -> Response:
-        self._append(turn, reply.message)
-        figures = {
-            **turn.figures(),
-            "stop_reason": stop_reason,
-            "provider": reply.provider,
-            "model": reply.model,
-        }
-        await self._record(turn, Record("ended", turn.id, data=figures))
-        return Response(
-            content=reply.message.text,
-            messages=tuple(turn.messages),
-            stop_reason=stop_reason,
-            usage=turn.usage,
-            cost=turn.cost,
-            session_id=turn.session_id,
-            turn_id=turn.id,
-            model=reply.model,
-            provider=reply.provider,
-            output=turn.output.value if turn.output else None,
-        )
-
-    def _append(self, turn: Turn, *messages: Message) -> None:
-        append = self._stages.context.append
-        self._guard.require("context", "append", lambda: append(*messages))
-        turn.messages.extend(messages)
-
-    async def _record_reply(
-        self, turn: Turn, reply: Reply, reviews: tuple[CallReview, ...]
-    ) -> None:
-        """Commit the reply and what its calls intend, before any of them runs."""
-        calls = reply.message.tool_calls
-        intended = intents(reviews)
-        record = Record(
-            "reply",
-            turn.id,
-            message=reply.message,
-            calls=calls,
-            data=turn.noted,
-            intents=intended,
-        )
-        await self._record(turn, record)
-
-    async def _record(self, turn: Turn, record: Record) -> None:
-        store = self._stages.session.record
-        await self._guard.critical("session", "record", lambda: store(turn.session_id, record))
-
-    async def _note(self, turn: Turn, record: Record) -> None:
-        """Record how the turn ended, where that is not what decides its outcome."""
-        store = self._stages.session.record
-        await self._guard.optional(
-            "session", "record", lambda: store(turn.session_id, record), None
-        )
 
 
 def _in_vain(failure: ContextExceeded) -> ContextExceeded:
@@ -368,16 +280,8 @@ def _in_vain(failure: ContextExceeded) -> ContextExceeded:
     return failure
 
 
-def _interrupted(text: str) -> Message:
-    return Message(Role.ASSISTANT, (Text(text), Text(INTERRUPTED_ANSWER)))
-
-
 def _mode(value: object) -> bool:
     return isinstance(value, Mode)
-
-
-def _none(value: object) -> bool:
-    return value is None
 
 
 def _text(value: object) -> bool:
