@@ -125,7 +125,8 @@ What a call may do to the world decides when it runs:
 
 {effects}
 
-A call may do less than its tool: `git` with the command `status` only reads. Whether it runs, a
+A call may do less than its tool: `git` with the command `status` only reads, and in `plan` and
+`explore` a `shell` command runs in a sandbox where it can change nothing. Whether a call runs, a
 person, a rule or the mode decides; see [safety](safety.md).
 
 The model is told at once what is wrong with the arguments of a call. A tool that takes longer than

@@ -24,6 +24,7 @@ from tests.docs.conftest import (
 )
 
 from victor.cli.app import victor
+from victor.cli.slash_commands import COMMANDS
 from victor.testing.loopback import AnthropicLoopback
 
 OUR_ADDRESS = "https://github.com/your-org/victor"
@@ -140,6 +141,40 @@ def _options(command: click.Command) -> Iterator[str]:
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             yield from parameter.opts
+
+
+def test_every_command_is_on_the_page_of_the_command_line() -> None:
+    page = text_of(DOCS / "cli.md")
+    for name, command in sorted(_below(victor)):
+        assert re.search(rf"`victor {name}[ `]", page), name
+        for inner, _ in _below(command):
+            assert re.search(rf"`(?:victor {name} )?{inner}[ `]", page), f"{name} {inner}"
+
+
+def test_every_slash_command_is_on_the_page_of_the_command_line() -> None:
+    page = text_of(DOCS / "cli.md")
+    assert [name for name in COMMANDS if not re.search(rf"`/{name}[ `]", page)] == []
+
+
+def test_every_option_is_told_on_some_page() -> None:
+    told = "\n".join(text_of(page) for page in DOCS.rglob("*.md"))
+    commands = dict(_below(victor))
+    commands |= {f"{n} {m}": c for n, group in _below(victor) for m, c in _below(group)}
+    missing = [
+        f"victor {name} {option}"
+        for name, command in commands.items()
+        for option in _options(command)
+        if option.startswith("--") and not re.search(rf"{option}(?![\w-])", told)
+    ]
+    assert missing == []
+
+
+def _below(group: click.Command) -> list[tuple[str, click.Command]]:
+    if not isinstance(group, click.Group):
+        return []
+    context = click.Context(group)
+    found = ((name, group.get_command(context, name)) for name in group.list_commands(context))
+    return [(name, command) for name, command in found if command is not None]
 
 
 def test_the_check_of_commands_tells_wrong_ones() -> None:

@@ -15,8 +15,8 @@ from victor.cli.terminal import survive_odd_text
 
 _COMMANDS = {
     "chat": "victor.cli.chat:chat",
-    "context": "victor.cli.context_command:context",
     "config": "victor.cli.config_commands:config",
+    "context": "victor.cli.context_command:context",
     "diff": "victor.cli.diff_command:diff",
     "doctor": "victor.cli.doctor:doctor",
     "eval": "victor.cli.eval_command:evaluate",
@@ -26,8 +26,8 @@ _COMMANDS = {
     "models": "victor.cli.models_command:models",
     "providers": "victor.cli.providers_command:providers",
     "redo": "victor.cli.undo_command:redo",
-    "rewind": "victor.cli.undo_command:rewind",
     "replay": "victor.cli.replay_command:replay",
+    "rewind": "victor.cli.undo_command:rewind",
     "run": "victor.cli.run_command:run_workflow",
     "sessions": "victor.cli.sessions_commands:sessions",
     "tools": "victor.cli.tools_command:tools",

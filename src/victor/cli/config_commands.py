@@ -27,9 +27,10 @@ def config() -> None:
 @click.option("--all", "everything", is_flag=True, help="Also list what has its default.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def explain(key: str | None, workspace: Path | None, everything: bool, as_json: bool) -> None:
-    """Say what a setting is, where its value comes from, and what that overrode.
+    """Say what a setting is, and where its value comes from.
 
-    Without KEY: every setting that is not at its default. Secrets are never shown.
+    Also what that overrode. Without KEY: every setting that is not at its default. Secrets are
+    never shown.
     """
     settings = configuration(Options(workspace))
     names = (key,) if key else tuple(settings.get_config())

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--session", "session_id", metavar="ID", help="Of which session.  [default: last]")
+@click.option("--session", "session_id", metavar="ID", help="The session.  [default: last]")
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def context(session_id: str | None, workspace: Path | None, as_json: bool) -> None:
-    """Show what the model's window is filled with, in a session that would go on now.
+    """Show what fills the model's window.
 
-    System prompt, tools, messages, what is kept for the answer, and what is free: they add up to
-    the window. Where nothing is recorded yet, what a first turn would begin with.
+    It is of a session as it would go on now: system prompt, tools, messages, what is
+    kept for the answer, and what is free add up to the window. Where nothing is recorded yet, it is
+    what a first turn would begin with.
     """
     shown = asyncio.run(_picture(Options(workspace, on_record=True), session_id))
     if as_json:

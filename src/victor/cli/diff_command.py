@@ -33,9 +33,10 @@ _RULE = " │ "
 def diff(
     first: str, second: str | None, everything: bool, workspace: Path | None, as_json: bool
 ) -> None:
-    """Show two sessions side by side, turn by turn, such as a session and its fork.
+    """Show two sessions side by side, turn by turn.
 
-    With one SESSION, it is shown beside the one that it was forked from.
+    Such as a session and its fork. With one SESSION, it is shown beside the one that it was forked
+    from.
     """
 
     async def loaded(

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 def evaluate(
     suite: Path, tries: int | None, compare: Path | None, options: Options, as_json: bool
 ) -> int:
-    """Try the tasks of a suite (a YAML file), and report how many pass.
+    """Try the tasks of a suite, and report how many pass.
 
-    Each try runs in a copy of the task's folder and a conversation of its own. The checks of a
-    suite run commands on this machine: evaluate only suites that you trust. Nobody is asked while
-    it runs, so most suites need --yes. Ends with 1 if no try passed.
+    SUITE is a YAML file. Each try runs in a copy of the task's folder and a conversation of its
+    own. The checks of a suite run commands on this machine: evaluate only suites that you trust.
+    Nobody is asked while it runs, so most suites need --yes. Ends with 1 if no try passed.
 
     \b
       victor eval suite.yaml --tries 5 --yes

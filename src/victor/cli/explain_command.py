@@ -22,8 +22,8 @@ TOPICS = ("prompt", "context", "tools", "config", "safety", "model")
 
 @click.command()
 @click.argument("topic", type=click.Choice(TOPICS))
-@click.option("--session", "session_id", metavar="ID", help="Of which session.  [default: last]")
-@click.option("--turn", type=click.IntRange(1), metavar="N", help="Of which turn.  [default: last]")
+@click.option("--session", "session_id", metavar="ID", help="The session.  [default: last]")
+@click.option("--turn", type=click.IntRange(1), metavar="N", help="The turn.  [default: last]")
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, in whole.")
 def explain(

@@ -21,7 +21,7 @@ FORMS = {"html": ".html", "markdown": ".md", "jsonl": ".jsonl"}
 
 
 @click.command()
-@click.argument("session_id", metavar="ID", default="last")
+@click.argument("session_id", metavar="[ID]", default="last")
 @click.option(
     "--format",
     "form",
@@ -116,9 +116,10 @@ def _write(file: Path, text: str, *, force: bool) -> None:
 @click.option("--here", is_flag=True, help="List it with this folder instead of its own.")
 @workspace_option
 def import_session(file: Any, new_id: bool, here: bool, workspace: Path | None) -> None:
-    """Take in a session that was exported with --format jsonl; a dash is stdin.
+    """Take in a session that was exported as JSON lines.
 
-    Either all of it is recorded, or nothing.
+    FILE was written by `victor sessions export --format jsonl`; a dash is stdin. Either all of it
+    is recorded, or nothing.
     """
     from victor.errors import SessionError
 

@@ -69,12 +69,14 @@ def fork(
     workspace: Path | None,
     as_json: bool,
 ) -> int:
-    """Begin a new session with the history of another, up to one of its turns.
+    """Begin a new session with the first turns of another.
 
-    The other stays as it is. `victor sessions show` counts the turns. With another model, prompt or
-    strategy, or with --run, the fork goes on at once: it is told what the user said in the turns
-    after that one. Files are not set back: what was changed in them is there for the fork to see,
-    and its tools work in the folder as it is; --mode plan only looks.
+    The fork keeps the turns up to --at, that one included; the other session stays as it is.
+    (`victor rewind N` goes back to before turn N, in the session itself.) `victor sessions show`
+    counts the turns. With another model, prompt or strategy, or with --run, the fork goes on at
+    once: it is told what the user said in the turns after that one. Files are not set back: what
+    was changed in them is there for the fork to see, and its tools work in the folder as it is;
+    --mode plan only looks.
 
     \b
       victor fork --at 3                       keep turns 1 to 3 of the last session

@@ -26,9 +26,9 @@ _SECONDS = 30.0
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 @click.pass_context
 def mcp(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
-    """List the MCP servers of the settings, their state and their tools.
+    """List the MCP servers, their state and their tools.
 
-    Starts them to ask them, and ends them again.
+    Those of the setting mcp_servers. Starts them to ask them, and ends them again.
     """
     ctx.obj = Options(workspace)
     if ctx.invoked_subcommand is None:
@@ -40,7 +40,7 @@ def mcp(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
 @click.option("--yes", "-y", is_flag=True, help="Approve without asking.")
 @click.pass_obj
 def approve(options: Options, name: str, yes: bool) -> int:
-    """Show the tools of a server that are new or have changed, and approve them.
+    """Show a server's new and changed tools, and approve them.
 
     Until then they are not offered to the model; a later change of one asks again.
     """

@@ -39,7 +39,7 @@ class ProviderRow:
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 @workspace_option
 def providers(check: bool, as_json: bool, workspace: Path | None) -> None:
-    """List the providers, where their keys come from, and whether they answer.
+    """List the providers, where keys come from, and who answers.
 
     Keys are looked for in the settings, in the environment, and in the system's keyring (with
     pip install 'victor-ai[keyring]', and then: keyring set victor openai). None is ever shown.

@@ -53,7 +53,7 @@ def replay(
     workspace: Path | None,
     as_json: bool,
 ) -> int:
-    """Have a recorded session again, and say where it departs from the record.
+    """Have a session again, and say where it departs from its record.
 
     The model's answers and the tools' results are those of the record: nothing is sent, run or
     changed. What is made anew is all that Victor adds: the prompt, the tools, the settings, the

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "inputs",
     multiple=True,
     metavar="NAME=TEXT",
-    help="An input of the workflow; NAME:=JSON for other than text. May be repeated.",
+    help="An input of the workflow; NAME:=JSON for other than text. May be given several times.",
 )
 @agent_options
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")

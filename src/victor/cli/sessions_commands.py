@@ -128,7 +128,7 @@ def _search(
 
 
 @sessions.command()
-@click.argument("session_id", metavar="ID", default="last")
+@click.argument("session_id", metavar="[ID]", default="last")
 @workspace_option
 @json_option
 def show(session_id: str, workspace: Path | None, as_json: bool) -> None:
@@ -202,7 +202,10 @@ def rename(session_id: str, title: tuple[str, ...], workspace: Path | None) -> N
 @click.argument("tags", metavar="TAG...", nargs=-1, required=True)
 @workspace_option
 def tag(session_id: str, tags: tuple[str, ...], workspace: Path | None) -> None:
-    """Put tags on a session; `victor sessions --tag TAG` lists those that have one."""
+    """Put tags on a session.
+
+    `victor sessions --tag TAG` lists those that have one.
+    """
     _tag(session_id, workspace, add=tags)
 
 

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print them with their schemas, as JSON.")
 @click.argument("name", required=False)
 def tools(workspace: Path | None, as_json: bool, name: str | None) -> None:
-    """List the tools that the agent can use, or show all that there is to know of one.
+    """List the agent's tools, or show all there is to know of one.
 
-    read_only tools change nothing and run in every mode; the others run in build mode only.
+    read_only tools change nothing and run in every mode. The others run in build mode; in plan and
+    explore only calls of them that read, and commands in a sandbox where they can change nothing.
     """
     references = asyncio.run(_references(Options(workspace)))
     specs = [reference.spec for reference in references]

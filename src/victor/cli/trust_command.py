@@ -18,10 +18,11 @@ from victor.cli.start import Options
 @click.option("--yes", "-y", is_flag=True, help="Trust it without asking.")
 @click.option("--forget", is_flag=True, help="Trust it no longer.")
 def trust(workspace: Path | None, yes: bool, forget: bool) -> int:
-    """Trust what the folder keeps in .victor, after showing it, or what changed in it.
+    """Trust what the folder keeps in .victor, after showing it.
 
-    A project's configuration can allow commands and send your words elsewhere, so it counts only
-    once you trust it, and again after each change of it.
+    Where it was trusted before, what changed since is shown. A project's configuration can allow
+    commands and send your words elsewhere, so it counts only once you trust it, and again after
+    each change of it.
     """
     from victor.config.trust import PROJECT_FOLDER, Trust, contents
 

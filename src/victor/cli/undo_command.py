@@ -81,7 +81,13 @@ def redo(session_id: str, workspace: Path | None, yes: bool, as_json: bool) -> i
 
 @click.command()
 @click.argument("turn", metavar="[TURN]", required=False, type=click.IntRange(1))
-@click.option("--session", "session_id", default="last", metavar="ID", help="Of which session.")
+@click.option(
+    "--session",
+    "session_id",
+    default="last",
+    metavar="ID",
+    help="The session.  [default: last]",
+)
 @click.option("--files", is_flag=True, help="Only the files.")
 @click.option("--conversation", is_flag=True, help="Only the conversation.")
 @workspace_option
@@ -96,10 +102,12 @@ def rewind(
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Go back to before a turn: take back what it and all later ones did and said.
+    """Go back to before a turn: files, conversation, or both.
 
-    Without TURN, list the turns. Shows the difference first, and asks. What the model no longer
-    sees stays on record; `victor redo` brings everything back.
+    What TURN and all later turns did and said is taken back: `victor rewind 3` leaves turns 1 and
+    2. (`victor fork --at 3` keeps turn 3, in a session of its own.) Without TURN, list the turns.
+    Shows the difference first, and asks. What the model no longer sees stays on record; `victor
+    redo` brings everything back.
     """
     if turn is None:
         return asyncio.run(_list(Options(workspace), session_id, as_json=as_json))

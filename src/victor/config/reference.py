@@ -24,7 +24,7 @@ Where a value comes from, the higher priority winning key by key:
 
 `victor config explain KEY` shows the value of a setting, where it comes from and what it overrode.
 Unknown names are refused. Tables are merged key by key, and lists inside them joined. A project's
-file counts only once it is trusted (`victor config trust`), and again after each change of it.
+file counts only once it is trusted (`victor trust`), and again after each change of it.
 
 ```toml
 # .victor/config.toml

@@ -174,7 +174,7 @@ class ProjectConfigProvider(_Readable):
         if data is None:
             self.warning = (
                 f"{path} is ignored: you have not trusted what it says, or what it says now."
-                " `victor config trust` shows it, or what changed in it, and asks."
+                " `victor trust` shows it, or what changed in it, and asks."
             )
             return {}
         return files.parse_toml(data, path)

@@ -1,1 +1,1 @@
-"""What safety needs to know of commands, and later the sandboxes that they run in."""
+"""What safety needs to know of commands, and the sandboxes that they run in."""

@@ -116,7 +116,7 @@ def test_the_project_file_counts_only_once_it_is_trusted(tmp_path: Path) -> None
     path = written(tmp_path / "project" / ".victor" / "config.toml", 'mode = "plan"')
     source = ProjectConfigProvider(tmp_path / "project", trust)
     assert source.read() == {}
-    assert "victor config trust" in source.warning
+    assert "`victor trust`" in source.warning
     trust.trust(tmp_path / "project")
     assert source.read() == {"mode": "plan"}
     assert source.warning == ""
