@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,16 +57,11 @@ _WITH_ACTION: Mapping[str, tuple[str, ...]] = {
 }
 """Commands that only read where this comes first."""
 
-_RISKS = _RE(
-    r"-c.*|--config-env.*|--exec-path.*|--git-dir.*|--work-tree.*|--namespace.*|-C.*|--super-prefix.*"
-    r"|--ou.*|--ext.*|--textc.*|--open.*|-O.*|--no-i.*|--exe.*|-x.*|--upload.*|--receive.*|-u.+"
-    r"|--paginate|-p.*"
-)
 _RISKS_BEHIND = _RE(
-    r"--ou.*|--ext.*|--textc.*|--open.*|-O.*|--no-i.*|--exe.*|-x.*|--upload.*|--receive.*"
-    r"|--template.*|-c.+|--config.*|--separate.*|--rec.*|-[A-Za-z]*[fdD].*|--f.*|--del.*|--hard"
+    r"--ou.*|--ext.*|--textc.*|--open.*|-O.*|--no-i.*|-x.*|--e(?:x(?:e.*)?)?(?:=.*)?"
+    r"|--u(?:p(?:l.*)?)?(?:=.*)?|--t(?:e.*)?(?:=.*)?|-c.+|--c(?:o(?:n(?:f.*)?)?)?(?:=.*)?|--separate.*|--rec.*|-[A-Za-z]*[fdD].*|--f.*|--del.*|--hard"
     r"|--mir.*|--prune|--signed.*|--gpg.*|-S.*|--edit.*|-e|-i|--inter.*|--filter.*|--no-verify"
-    r"|--strategy.*|-s.+|--show-sig.*|.*%G.*|--amend"
+    r"|--str.*|-s.+|--show-sig.*|.*%G.*|--amend"
 )
 _READING_RISKS = _RE(
     r"--ou.*|--ext.*|--textc.*|--open.*|-[A-Za-z]*O.*|--no-i.*|--exe.*|--show-sig.*|.*%G.*"
@@ -78,6 +74,12 @@ _WRITING = words(
     sparse-checkout stash submodule switch tag worktree
     """
 )
+_STARTING: Mapping[str, tuple[str, ...]] = {
+    "bisect": ("run",), "submodule": ("foreach",), "clone": ("-u",),
+    "merge": ("-s",), "pull": ("-s",), "rebase": ("-s",), "cherry-pick": ("-s",),
+    "revert": ("-s",),
+}  # fmt: skip
+"""Words that let a program be started, in the line or next to it."""
 _GRAVE: Mapping[str, str] = {
     "push": "it sends commits away",
     "clone": "it fetches from elsewhere",
@@ -143,8 +145,11 @@ def risks(arguments: tuple[str, ...]) -> tuple[str, ...]:
         # It may be an alias, or a program of that name.
         found.append(action)
     found += [word for word in rest if _RISKS_BEHIND.fullmatch(word)]
-    if action in ("bisect", "submodule") and rest[:1] in (["run"], ["foreach"]):
-        found.append(rest[0])
+    if action in _STARTING:
+        found += [word for word in rest if word in _STARTING[action]]
+    if action == "config" and not is_reading((action, *rest)):
+        # Git's settings name programs, and what starts later.
+        found += rest
     if any("::" in word for word in rest):
         found += [word for word in rest if "::" in word]
     return tuple(found)
@@ -174,14 +179,17 @@ _HARMLESS_KEYS = _RE(
     r"|user\.(?:name|email|signingkey|useconfigonly)|author\.\w+|committer\.\w+|color\..*"
     r"|pull\.(?:rebase|ff)|push\.(?:default|autosetupremote|followtags)|init\.defaultbranch"
     r"|merge\.(?:ff|conflictstyle|renamelimit)|diff\.(?:renames|renamelimit|algorithm|colormoved"
-    r"|mnemonicprefix|noprefix|ignoresubmodules)|fetch\.(?:prune|parallel|prunetags)|gc\.\w+"
+    r"|mnemonicprefix|noprefix|ignoresubmodules)|fetch\.(?:prune|parallel|prunetags)|gc\.(?!recentobjectshook)\w+"
     r"|rebase\.\w+|rerere\.\w+|advice\..*|log\.(?:date|decorate|follow|abbrevcommit)"
     r"|status\..*|commit\.(?:gpgsign|verbose|status)|tag\.(?:sort|gpgsign)|pack\.\w+"
     r"|index\.\w+|feature\.\w+|blame\.\w+|i18n\..*|column\..*|submodule\..*\.(?:url|active|branch)"
     r"|submodule\.(?:active|recurse|fetchjobs)|extensions\.objectformat|lfs\.repositoryformatversion",
     re.IGNORECASE,
 )
-_SECTION = _RE(r"\[\s*([\w.-]+)(?:\s+\"((?:[^\"\\]|\\.)*)\")?\s*\]\s*(.*)")
+_SECTION = _RE(r"\[([A-Za-z0-9.-]+)(?:[ \t]+\"((?:[^\"\\]|\\.)*)\")?\][ \t]*(.*)")
+_SETTING = _RE(r"([A-Za-z][A-Za-z0-9-]*)[ \t]*(?:=[ \t]*(.*))?")
+_ODD = _RE(r"[^\S \t\n]|[\x00-\x08\x0e-\x1f\x7f]|\\\n")
+"""What others than git take for the end of a line, and where git goes on in the next."""
 _GITLINK = b"\x00\x00\xe0\x00"
 """Mode of an entry of the index that is another repository."""
 _LARGEST = 50_000_000
@@ -194,28 +202,34 @@ def starts_programs(folder: Path) -> str:
     person's are their own, and trusted.
     """
     try:
-        found = _git_folder(folder)
-        if found is None:
-            return ""
-        return _doubt(found)
+        return next(filter(None, map(_doubt, _git_folders(folder))), "")
     except (OSError, ValueError):
         return "the repository's configuration cannot be read"
 
 
-def _git_folder(folder: Path) -> Path | None:
-    """Return the folder that git would use, following a `.git` file."""
+def _git_folders(folder: Path) -> tuple[Path, ...]:
+    """Return every folder that git could use, following a `.git` file."""
+    found: list[Path] = []
     for place in (folder, *folder.parents):
-        if (place / "HEAD").exists() and (place / "objects").exists() and (place / "refs").exists():
-            return place
         entry = place / ".git"
-        if entry.is_dir():
-            return entry
         if entry.is_file():
             text = entry.read_text(encoding="utf-8")
             if not text.startswith("gitdir:"):
                 raise ValueError(text[:20])
-            return (place / text.removeprefix("gitdir:").strip()).resolve()
-    return None
+            found.append((place / text.removeprefix("gitdir:").strip()).resolve())
+        elif entry.is_dir():
+            found.append(entry)
+        if _may_be_repository(place):
+            found.append(place)
+        if entry.is_file() or any(map(_may_be_repository, found)):
+            break
+    return tuple(found)
+
+
+def _may_be_repository(place: Path) -> bool:
+    return place.is_dir() and all(
+        os.path.lexists(place / name) for name in ("HEAD", "objects", "refs")
+    )
 
 
 def _doubt(git: Path) -> str:
@@ -226,7 +240,7 @@ def _doubt(git: Path) -> str:
     for file in (common / "config", common / "config.worktree", git / "config.worktree"):
         if file.exists() and not file.is_file():
             return "the repository's configuration is no file"
-        if file.exists() and (key := _doubtful_key(file.read_text(encoding="utf-8"))):
+        if file.exists() and (key := _doubtful_key(_text_of(file))):
             return f"the repository's configuration sets {key}, which may start programs"
     if (common / "info" / "attributes").exists():
         return "the repository has attributes of its own, which may start programs"
@@ -236,21 +250,34 @@ def _doubt(git: Path) -> str:
     return ""
 
 
+def _text_of(file: Path) -> str:
+    """Return the text with its line ends as git sees them: a lone carriage return is none."""
+    return file.read_bytes().decode("utf-8").replace("\r\n", "\n")
+
+
 def _doubtful_key(text: str) -> str:
-    """Return the first key that is not known to be harmless; empty if there is none."""
+    """Return the first key that is not known to be harmless; empty if there is none.
+
+    A line that is not plainly a section, a setting or a comment comes back as it is: what it is
+    for git cannot be told here.
+    """
+    if odd := _ODD.search(text):
+        return repr(odd[0])
     section = ""
-    for line in text.replace("\\\n", "").splitlines():
-        line = line.strip()
-        if match := _SECTION.match(line):
+    for line in text.split("\n"):
+        line = line.strip(" \t")
+        if match := _SECTION.fullmatch(line):
             section = ".".join(part for part in match.group(1, 2) if part)
-            line = match[3].strip()
+            line = match[3]
         if not line or line[0] in "#;":
             continue
-        name, _, value = line.partition("=")
-        key = f"{section}.{name.strip()}"
-        setting = f"{key}={value.strip()}"
+        plain = _SETTING.fullmatch(line)
+        if plain is None:
+            return repr(line[:40])
+        key, value = f"{section}.{plain[1]}", plain[2] or ""
+        setting = f"{key}={value}"
         if not (_HARMLESS_KEYS.fullmatch(key) or _HARMLESS_KEYS.fullmatch(setting)):
             return key
-        if ".url" in key.casefold() and "::" in value:
+        if ".url" in key.casefold() and "::" in re.sub(r"[\"\\]", "", value):
             return key
     return ""

@@ -103,7 +103,7 @@ class Git:
                 return ToolOutput(git.run(*words) or "Nothing has changed.")
             case "diff":
                 staged = ("--cached",) if arguments.get("staged") else ()
-                return self._shown(git, ["diff", *staged, *revision], paths, environment)
+                return self._shown(git, ["diff", *staged], revision, paths, environment)
             case "log":
                 count = min(arguments.get("limit") or LOGGED, _MOST_LOGGED)
                 form = "--format=%h %ad %an: %s"
@@ -111,7 +111,7 @@ class Git:
                 return ToolOutput(git.run(*words, *revision, "--", *paths) or "No commits.")
             case "show":
                 words = ["show", "--stat", "--patch", "--no-show-signature"]
-                return self._shown(git, [*words, *(revision or ("HEAD",))], paths, environment)
+                return self._shown(git, words, revision or ("HEAD",), paths, environment)
             case "blame":
                 return self._blame(git, arguments, revision, paths, environment)
             case _:
@@ -140,18 +140,27 @@ class Git:
         return found
 
     def _shown(
-        self, git: GitProgram, words: list[str], paths: list[str], environment: ToolEnvironment
+        self,
+        git: GitProgram,
+        words: list[str],
+        revision: tuple[str, ...],
+        paths: list[str],
+        environment: ToolEnvironment,
     ) -> ToolOutput:
         """Return a diff, without the files that rules hide."""
         hidden: list[str] = []
         if environment.hidden:
+            commits = _commits(git, revision)
+            revision = commits if words[0] == "show" else revision
             only_names = [word for word in words if word not in ("--stat", "--patch")]
             listing = ["--name-only", "--no-renames", "-z"]
             listing += ["--format="] if words[0] == "show" else []
-            names = git.run(*only_names, *_PLAIN_DIFF, *listing, "--", *paths).split("\0")
+            names = git.run(*only_names, *_PLAIN_DIFF, *listing, *revision, "--", *paths).split(
+                "\0"
+            )
             hidden = [name for name in names if name.strip() and environment.hides(name.strip())]
         left_out = [f":(top,exclude,literal){name.strip()}" for name in hidden]
-        text = git.run(*words, *_PLAIN_DIFF, "--no-renames", "--", *paths, *left_out)
+        text = git.run(*words, *_PLAIN_DIFF, "--no-renames", *revision, "--", *paths, *left_out)
         if hidden:
             text = f"{text}\n[{len(hidden)} files that a rule hides are left out.]"
         return ToolOutput(text or "No differences.")
@@ -192,6 +201,25 @@ def _revision(arguments: JsonObject) -> tuple[str, ...]:
     if revision.startswith("-"):
         raise ToolError(f"{revision!r} is no revision.")
     return (revision,) if revision else ()
+
+
+def _commits(git: GitProgram, revision: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the commits that a revision means. Raises `ToolError` where it means anything else.
+
+    A file of a commit has no name by which a rule could hide it, and what is said of a tag would
+    stand before the first name.
+    """
+    words: list[str] = []
+    for word in git.run("rev-parse", "--revs-only", *revision, "--").split() if revision else ():
+        sign, name = ("^", word[1:]) if word.startswith("^") else ("", word)
+        try:
+            words.append(sign + git.run("rev-parse", "--verify", f"{name}^{{commit}}"))
+        except ToolError:
+            raise ToolError(
+                f"{revision[0]!r} is no commit. As a rule keeps files from being read, only commits"
+                " and ranges of them are shown."
+            ) from None
+    return tuple(words)
 
 
 def _commit(git: GitProgram, arguments: JsonObject, paths: list[str]) -> ToolOutput:

@@ -126,6 +126,40 @@ async def test_what_rules_hide_is_in_no_diff(
         await tool.run({"command": "blame", "paths": ["secret.env"]}, hiding)
 
 
+async def test_what_rules_hide_is_shown_by_no_other_name_of_it(
+    repository: Path, tool: Git, environment: ToolEnvironment
+) -> None:
+    hiding = replace(environment, hidden=(re.compile(r".*\.env"),))
+    tree = subprocess.run(
+        ["git", "rev-parse", "HEAD^{tree}"], cwd=repository, check=True, capture_output=True
+    ).stdout.decode()
+    blobs = ("HEAD:secret.env", ":secret.env", ":0:secret.env", tree.strip())
+    for revision in (*blobs, "HEAD:secret.env..HEAD:a.py"):
+        for command in ("show", "diff"):
+            with pytest.raises(ToolError, match="is no commit"):
+                await tool.run({"command": command, "revision": revision}, hiding)
+    assert "KEY" in (await tool.run({"command": "show", "revision": blobs[0]}, environment)).content
+
+
+async def test_what_rules_hide_is_in_no_commit_of_a_tag_or_a_range(
+    repository: Path, tool: Git, environment: ToolEnvironment
+) -> None:
+    hiding = replace(environment, hidden=(re.compile(r".*\.env"),))
+    git(repository, "tag", "-a", "v1", "-m", "first")
+    for number in (2, 3):
+        (repository / "secret.env").write_text(f"KEY={number}\n")
+        (repository / "a.py").write_text(f"new {number}\n")
+        git(repository, "commit", "-q", "-a", "-m", "Next")
+    for command, revision in (
+        *(("show", name) for name in ("v1", "v1..HEAD", "v1...HEAD", "HEAD~1")),
+        *(("diff", name) for name in ("v1", "v1..HEAD", "v1...HEAD", "HEAD~1")),
+    ):
+        text = (await tool.run({"command": command, "revision": revision}, hiding)).content
+        assert "KEY" not in text
+        assert "a.py" in text
+        assert "a rule hides are left out" in text
+
+
 async def test_nothing_that_the_configuration_names_is_run(repository: Path, ask: Run) -> None:
     trap = repository.parent / "trap"
     trap.write_text(f"#!/bin/sh\ntouch {repository.parent}/sprung\ncat\n")
