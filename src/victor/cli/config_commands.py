@@ -43,6 +43,8 @@ def explain(key: str | None, workspace: Path | None, everything: bool, as_json: 
         return
     for one in found:
         _show(one)
+    if key:
+        click.echo(_meaning(key))
     if not found:
         click.echo("Every setting has its default. `victor config explain --all` lists them.")
     for warning in settings.warnings:
@@ -61,6 +63,14 @@ def _show(one: Explanation) -> None:
     click.echo(f"    from {one.source}")
     for source, value in one.overrode:
         click.echo(f"    over {source}: {_toml(value)}")
+
+
+def _meaning(key: str) -> str:
+    """Return what the setting is, as its page says."""
+    from victor.config.reference import describe
+
+    text = next(doc.description for doc in describe() if doc.name == key)
+    return click.wrap_text(text, initial_indent="    ", subsequent_indent="    ")
 
 
 def _toml(value: Any) -> str:

@@ -21,7 +21,7 @@ TOPICS = ("prompt", "context", "tools", "config", "safety", "model")
 
 
 @click.command()
-@click.argument("topic", type=click.Choice(TOPICS))
+@click.argument("topic", metavar="TOPIC", type=click.Choice(TOPICS))
 @click.option("--session", "session_id", metavar="ID", help="The session.  [default: last]")
 @click.option("--turn", type=click.IntRange(1), metavar="N", help="The turn.  [default: last]")
 @workspace_option

@@ -49,6 +49,8 @@ def sessions(
     """
     if context.invoked_subcommand is not None:
         return
+    if search and tag:
+        raise click.UsageError("--search and --tag cannot be given together.")
     if search:
         _search(workspace, search, everywhere=everywhere, limit=limit, as_json=as_json)
         return

@@ -22,13 +22,13 @@ Where a value comes from, the higher priority winning key by key:
 |---|---|
 {sources}
 
-`victor config explain KEY` shows the value of a setting, where it comes from and what it overrode.
+`victor config explain KEY` shows the value of a setting, where it comes from, and what it is.
 Unknown names are refused. Tables are merged key by key, and lists inside them joined. A project's
 file counts only once it is trusted (`victor trust`), and again after each change of it.
 
 ```toml
 # .victor/config.toml
-model = "claude-sonnet-5"
+model = "claude-sonnet-5-5"
 max_tool_iterations = 30
 
 [permissions]

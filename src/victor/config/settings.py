@@ -35,8 +35,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     provider: str | None = None
-    """The vendor that serves: `anthropic`, `openai`, `local` or one of a plugin. None chooses by
-    the keys that are set, then a running Ollama, then the embedded model."""
+    """Who serves: a name that `victor providers` lists, such as `anthropic`, `ollama` or `local`.
+    None chooses by the keys that are set, then a running Ollama, then the embedded model."""
 
     model: str | None = None
     """The model's name, as the vendor spells it. None chooses the provider's default."""

@@ -201,7 +201,9 @@ def test_config_explain_says_where_a_value_comes_from_and_what_it_overrode(
     (home_of_its_own / "config.toml").write_text('mode = "plan"\napi_key = "sk-secret-key"\n')
     monkeypatch.setenv("VICTOR_MODE", "explore")
     ended = victor("config", "explain", "mode")
-    assert ended.out.splitlines() == [
+    lines = ended.out.splitlines()
+    assert lines[4].startswith("    What the agent may do")
+    assert lines[:4] == [
         'mode = "explore"',
         "    from VICTOR_MODE in the environment",
         f'    over {home_of_its_own / "config.toml"}: "plan"',
@@ -254,6 +256,7 @@ def test_sessions_are_listed_shown_searched_and_deleted(victor: Command, folder:
     assert victor("sessions").out.split("\t")[0] == "abc"
     assert len(victor("sessions", "--all").out.splitlines()) == 2
     assert victor("sessions", "--search", "nothing like it").out.startswith("No session")
+    assert "cannot be given together" in victor("sessions", "--search", "a", "--tag", "b").err
     [told] = json.loads(victor("sessions", "--json").out)
     assert (told["id"], told["title"]) == ("abc", "Fix it")
     shown = victor("sessions", "show", "abc").out
