@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from victor.beneath import open_beneath
+from victor.config.files import config_folder, data_folder
 from victor.errors import WorkspaceError
 from victor.tools.ignore import IgnoreRules
 
@@ -21,12 +22,22 @@ _OF_THE_KERNEL = tuple(map(Path, ("/dev", "/proc", "/sys")))
 """No files, though they look like some: they tell of processes, keys in their environment too."""
 
 
+def _sealed() -> tuple[Path, ...]:
+    """Return what is in no workspace, also where it lies below one: Victor's own folders, too.
+
+    Who writes there gives permissions, and trusts projects.
+    """
+    own = (Path(os.path.realpath(folder)) for folder in (config_folder(), data_folder()))
+    return (*_OF_THE_KERNEL, *own)
+
+
 class Workspace:
     """A resolved root folder. Files below `readable` may be read, too, and never written."""
 
     def __init__(self, root: Path, readable: tuple[Path, ...] = ()) -> None:
         self.root = Path(os.path.realpath(root))
         self._readable = tuple(Path(os.path.realpath(folder)) for folder in readable)
+        self._sealed = _sealed()
 
     def resolve(self, path: str) -> Path:
         """Return the absolute path, symlinks followed, of something in the workspace.
@@ -121,9 +132,10 @@ class Workspace:
             len(os.fsencode(part)) > _LONGEST_NAME for part in found.parts
         ):
             raise WorkspaceError(f"{path[:80]!r}... is too long for a path.")
-        root = next((root for root in roots if found.is_relative_to(root)), None)
-        if root is None or any(
-            found.is_relative_to(one) and not root.is_relative_to(one) for one in _OF_THE_KERNEL
+        sealed = [one for one in self._sealed if found.is_relative_to(one)]
+        if not any(
+            found.is_relative_to(root) and all(root.is_relative_to(one) for one in sealed)
+            for root in roots
         ):
             leads = "" if os.path.isabs(path) else f" leads to {found}, which"  # noqa: PTH117  # a text from the model, which may be no path
             raise WorkspaceError(

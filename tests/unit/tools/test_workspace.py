@@ -153,3 +153,24 @@ def test_what_is_outside_is_called_by_its_whole_name(root: Path, tmp_path: Path)
     workspace = Workspace(root)
     assert workspace.name(root / "a" / "b") == "a/b"
     assert workspace.name(tmp_path / "x") == str(tmp_path / "x")
+
+
+def test_victors_own_folders_are_in_no_workspace_but_for_what_may_be_read(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = root / ".config" / "victor"
+    (own / "outputs").mkdir(parents=True)
+    (own / "outputs" / "rest.txt").write_text("x")
+    (own / "config.toml").write_text("approve = 'ask'")
+    (root / "link").symlink_to(own / "config.toml")
+    monkeypatch.setenv("VICTOR_HOME", str(own))
+    workspace = Workspace(root, (own / "outputs",))
+    for path in (".config/victor/config.toml", ".config/victor", "link", ".config/victor/new"):
+        for resolve in (workspace.resolve, workspace.resolve_readable):
+            with pytest.raises(WorkspaceError, match="outside"):
+                resolve(path)
+    rest = ".config/victor/outputs/rest.txt"
+    assert workspace.resolve_readable(rest) == root / rest
+    with pytest.raises(WorkspaceError, match="outside"):
+        workspace.resolve(rest)
+    assert workspace.resolve(".config/other") == root / ".config" / "other"
