@@ -106,7 +106,7 @@ class ChatSession:
     ) -> int:
         from victor.cli.conversation import Conversation
         from victor.cli.line_editor import LineEditor
-        from victor.cli.slash_commands import COMMANDS, Desk
+        from victor.cli.slash_commands import COMMANDS, Desk, going_on
         from victor.cli.start import history_file
 
         async def reopen(session_id: str | None) -> AgentOrchestrator:
@@ -116,6 +116,8 @@ class ChatSession:
         screen = self._console or console(plain=self._plain)
         desk = Desk(orchestrator, screen, reopen=reopen, connect=start.connect)
         desk.say("/help lists the commands, Ctrl-D leaves.", style="dim")
+        if self._resume is not None:
+            desk.say(going_on(orchestrator), style="dim")
         editor = LineEditor(
             None if start.config.get_config().get("ephemeral") else history_file(),
             completions=tuple(f"/{name}" for name in COMMANDS),

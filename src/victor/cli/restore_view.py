@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SHOWN_PATHS = 40
 SHOWN_DIFF_LINES = 200
+WORDS_WIDTH = 50
+"""With number and paths it fits into 80 columns."""
 
 
 def show_preview(screen: Console, report: UndoReport) -> bool:
@@ -22,7 +24,7 @@ def show_preview(screen: Console, report: UndoReport) -> bool:
     from rich.text import Text
 
     if report.conversation and report.turns:
-        what = "1 turn" if len(report.turns) == 1 else f"{len(report.turns)} turns"
+        what = _count(len(report.turns), "turn")
         screen.print(Text(f"  conversation: {what}, {', '.join(map(_number, report.turns))}"))
     _list(screen, "restore", report.restored)
     _list(screen, "remove ", report.removed)
@@ -36,8 +38,10 @@ def show_result(screen: Console, report: UndoReport) -> None:
     """Print what was done."""
     from rich.text import Text
 
-    done = f"Restored {len(report.restored)}, removed {len(report.removed)} files."
-    screen.print(Text(done, style="green"))
+    changed = bool(report.restored or report.removed)
+    done = f"Restored {len(report.restored)}, removed {_count(len(report.removed), 'file')}."
+    style = "green" if changed or report.conversation else "yellow"
+    screen.print(Text(done if changed else "No file was changed.", style=style))
     show_kept(screen, report)
 
 
@@ -57,8 +61,8 @@ def show_points(screen: Console, points: tuple[RestorablePoint, ...]) -> None:
     from rich.text import Text
 
     for point in points:
-        files = f"  ({len(point.paths)} paths changed)" if point.paths else ""
-        line = Text.assemble((f"{point.number:>4}  ", "bold"), one_line(point.words, 60))
+        files = f"  ({_count(len(point.paths), 'path')} changed)" if point.paths else ""
+        line = Text.assemble((f"{point.number:>4}  ", "bold"), one_line(point.words, WORDS_WIDTH))
         screen.print(line.append(files, style="dim"))
 
 
@@ -83,6 +87,10 @@ def _list(screen: Console, verb: str, paths: tuple[str, ...]) -> None:
         screen.print(Text(readable(f"  {verb} {path}")))
     if len(paths) > SHOWN_PATHS:
         screen.print(Text(f"  {verb} {len(paths) - SHOWN_PATHS} more"))
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _number(turn_id: str) -> str:

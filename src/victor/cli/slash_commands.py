@@ -11,6 +11,7 @@ from victor.cli.approval import ReadLine, read_typed_line
 from victor.cli.restore_view import show_points, show_preview, show_result
 from victor.cli.session_table import session_table
 from victor.errors import VictorError
+from victor.pairing import INTERRUPTED
 from victor.visible import one_line, readable
 
 if TYPE_CHECKING:
@@ -253,8 +254,19 @@ async def _sessions(desk: Desk, argument: str) -> None:
 
 async def _resume(desk: Desk, argument: str) -> None:
     desk.orchestrator = await desk.reopen(argument or "last")
-    messages = len(desk.orchestrator.context_coordinator.get_context().messages)
-    desk.say(f"Session {desk.orchestrator.session_id} goes on after {messages} messages.")
+    desk.say(going_on(desk.orchestrator))
+
+
+def going_on(orchestrator: AgentOrchestrator) -> str:
+    """Say which session goes on, where, and whether something in it was interrupted at the end."""
+    messages = orchestrator.context_coordinator.get_context().messages
+    said = f"Session {orchestrator.session_id} goes on after {len(messages)} messages."
+    last = messages[-1].tool_results if messages else ()
+    cut = sum(result.content == INTERRUPTED for result in last)
+    if not cut:
+        return said
+    calls = "1 tool call" if cut == 1 else f"{cut} tool calls"
+    return f"{said} Interrupted before, outcome unknown: {calls}."
 
 
 async def _clear(desk: Desk, argument: str) -> None:

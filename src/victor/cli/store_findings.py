@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from victor.cli.findings import Finding, State
-from victor.errors import VictorError
+from victor.errors import SessionError, VictorError
 
 if TYPE_CHECKING:
     from victor.storage.salvage import SalvageReport
@@ -81,6 +81,9 @@ def repairs(config: Mapping[str, Any]) -> Iterator[str]:
     from victor.storage.salvage import salvage, set_aside
 
     store = store_of(config)
+    for folder in {path.parent for _, path in store.databases if path.exists()}:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise SessionError(f"{folder} cannot be written.", hint="Make it writable.")
     for path in _exposed(store):
         path.chmod(0o700 if path.is_dir() else 0o600)
         yield f"{path} is for you alone now."
@@ -109,7 +112,8 @@ def _told(report: SalvageReport, path: Path) -> Iterator[str]:
     if report.log:
         yield f"The newest records may be gone, as its log could not be read: {report.log}."
     if lost:
-        yield f"{lost} records could not be read; each session says where:"
+        what = "1 record" if lost == 1 else f"{lost} records"
+        yield f"{what} could not be read; each session says where:"
     for session in report.sessions:
         if session.lost:
             total = session.kept + session.lost
@@ -142,7 +146,10 @@ def _database(name: str, path: Path) -> Finding:
     from victor.storage.inspection import problems
     from victor.storage.schema import VERSION
 
-    found = problems(path)
+    try:
+        found = problems(path)
+    except VictorError as error:
+        return Finding(name, State.BROKEN, str(error.args[0]), error.hint)
     version = _version(path)
     if found:
         remedy = "Update Victor." if (version or 0) > VERSION else REPAIR

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import errno
 import os
 import threading
 from collections import deque
@@ -42,15 +43,22 @@ _LOG_BYTES = 2_000_000
 
 _WRITABLE = "Make the file and its folder writable, or set VICTOR_HOME to another."
 _BUSY = "Another process is writing to it for long: end that process, then try again."
+_FULL = "Free some space on that disk, then try again."
 _REMEDIES: dict[str, str] = {
     "SQLITE_BUSY": _BUSY,
     "SQLITE_LOCKED": _BUSY,
-    "SQLITE_FULL": "Free some space on that disk, then try again.",
+    "SQLITE_FULL": _FULL,
     "SQLITE_READONLY": _WRITABLE,
     "SQLITE_CANTOPEN": _WRITABLE,
     "SQLITE_CORRUPT": REPAIR,
     "SQLITE_NOTADB": REPAIR,
-    "SQLITE_IOERR": "Check the disk: the system could not read or write the file.",
+    "SQLITE_IOERR": "Free some space on that disk, or check that it can be read and written.",
+}
+_REMEDIES_BY_ERRNO: dict[int | None, str] = {
+    errno.EROFS: _WRITABLE,
+    errno.EACCES: _WRITABLE,
+    errno.EPERM: _WRITABLE,
+    errno.ENOSPC: _FULL,
 }
 _WAITED = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
 _UNUSABLE = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLITE_CANTOPEN"})
@@ -248,8 +256,11 @@ class Database:
             code = next((known for known in _REMEDIES if name.startswith(known)), "")
             if code in _UNUSABLE:
                 self._close()
-            remedy = _REMEDIES.get(code, _WRITABLE if isinstance(error, PermissionError) else "")
-            raise _Failed(f"{self.path}: {error}.", remedy, waited=code in _WAITED) from error
+            number = getattr(error, "errno", None)
+            remedy = _REMEDIES.get(code) or _REMEDIES_BY_ERRNO.get(number, "")
+            # Without the name of the lock beside the file, which says nothing to people.
+            told = getattr(error, "strerror", None) or error
+            raise _Failed(f"{self.path}: {told}.", remedy, waited=code in _WAITED) from error
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from victor.errors import SessionError
 from victor.storage.connection import unsafe
 from victor.storage.schema import VERSION
 from victor.storage.session_rows import crc32
@@ -21,6 +22,18 @@ _BACKPORTS: dict[tuple[int, ...], int] = {(3, 44): 6, (3, 50): 7}
 _MOST = 3
 """How many problems are worth telling."""
 
+_NO_DAMAGE = (
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_FULL",
+    "SQLITE_READONLY",
+    "SQLITE_CANTOPEN",
+    "SQLITE_IOERR_SHM",
+    "SQLITE_IOERR_WRITE",
+    "SQLITE_IOERR_LOCK",
+)
+"""What SQLite says of a disk that is full or may only be read, and of others who use the file."""
+
 _RECORDS = """SELECT sessions.id, sessions.records, position, crc32, kind, turn_id, body
     FROM sessions LEFT JOIN records ON session = sessions.number
     ORDER BY sessions.number, position"""
@@ -30,6 +43,7 @@ def problems(path: Path) -> tuple[str, ...]:
     """Return what is wrong with the database, the first few only; nothing where all is well.
 
     A newer version's, or no database of Victor's, is told as well. It is opened as by any use.
+    Raises `SessionError` where it cannot be opened for a reason that is no damage.
     """
     import sqlite3
 
@@ -42,6 +56,11 @@ def problems(path: Path) -> tuple[str, ...]:
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             return tuple(_found(connection))[:_MOST]
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "").startswith(_NO_DAMAGE):
+            raise SessionError(
+                f"{path} cannot be looked through: {error}.",
+                hint="Make the file and its folder writable, and see that its disk has room.",
+            ) from error
         return (str(error),)
 
 

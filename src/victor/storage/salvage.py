@@ -129,9 +129,7 @@ def _set_aside(path: Path) -> Path:
             if source.exists() and not target.exists():
                 source.rename(target)
     except OSError as error:
-        raise SessionError(
-            f"{path} cannot be set aside: {error.strerror}.", hint="Make its folder writable."
-        ) from error
+        raise SessionError(f"{path} cannot be set aside: {error.strerror}.", hint=_ROOM) from error
     return damaged
 
 
@@ -142,9 +140,12 @@ def _alone(path: Path) -> ExitStack:
     stack.callback(lock.close)
     try:
         stack.enter_context(lock.held())
-    except (TimeoutError, OSError) as error:
+    except TimeoutError as error:
         stack.close()
         raise SessionError(f"{path} is in use by another process.", hint=_CLOSE) from error
+    except OSError as error:
+        stack.close()
+        raise SessionError(f"{path} cannot be repaired: {error.strerror}.", hint=_ROOM) from error
     owner = held_elsewhere(path)
     if owner or is_open(path) or _is_connected(path):
         stack.close()
@@ -171,6 +172,7 @@ def _is_connected(path: Path) -> bool:
 
 
 _LOST = "records were lost here"
+_ROOM = "Make its folder writable, and see that its disk has room."
 _CLOSE = "Close every other Victor, then try again."
 
 

@@ -23,12 +23,13 @@ from victor.cli.exits import ExitCode
 from victor.cli.line_editor import LineEditor, read_message
 from victor.cli.screen import Screen
 from victor.cli.session_table import ago
-from victor.cli.slash_commands import COMMANDS, Desk, is_command
+from victor.cli.slash_commands import COMMANDS, Desk, going_on, is_command
 from victor.cli.start import Options, Served, Start
 from victor.cli.turn_runner import TurnRunner
 from victor.cli.turn_view import TerminalView
 from victor.errors import ConfigError, InvalidRequest, ModelMissing, RateLimitError
-from victor.messages import Request
+from victor.messages import Request, assistant, tool_results, user
+from victor.pairing import interrupted
 from victor.protocols import IProvider, ITokenCounting
 from victor.testing import ScriptedProvider, call
 
@@ -254,9 +255,9 @@ def test_rewind_lists_the_turns_goes_back_and_redo_brings_back(
     one.talk(
         "Write", "And", "/rewind", "/rewind 1", "/context", "/redo", "/context", "/rewind 2 files"
     )
-    assert "   1  Write  (1 paths changed)" in one.shown
+    assert "   1  Write  (1 path changed)" in one.shown
     assert "conversation: 2 turns, 1, 2" in one.shown
-    assert "removed 1 files" in one.shown
+    assert "removed 1 file." in one.shown
     assert "0 messages" in one.shown
     assert "6 messages" in one.shown
     assert (folder / "a.txt").read_text() == "new\n"
@@ -272,6 +273,17 @@ def test_clear_begins_anew_and_resume_goes_back(table: Callable[..., Table]) -> 
     assert "0 messages" in one.shown
     assert "goes on after 2 messages" in one.shown
     assert "Hello" in one.shown
+
+
+def test_who_goes_on_is_told_what_was_interrupted(table: Callable[..., Table]) -> None:
+    one = table()
+    one.talk("/context")
+    context = one.desk.orchestrator.context_coordinator
+    assert going_on(one.desk.orchestrator).endswith("goes on after 0 messages.")
+    made = call("shell", command="make")
+    context.append(user("Make it"), assistant("", made), tool_results(interrupted(made)))
+    told = going_on(one.desk.orchestrator)
+    assert told.endswith("after 3 messages. Interrupted before, outcome unknown: 1 tool call.")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_damage_is_one_sentence_everywhere_and_repaired_by_the_doctor(
 
     told = victor("doctor", "--repair").err
     assert "a new file with 2 sessions and 7 records" in told
-    assert "1 records could not be read" in told
+    assert "1 record could not be read" in told
     assert "first: 3 of 4 (First)" in told
     (copy,) = sessions.parent.glob("sessions.db.damaged-*")
     assert f"The damaged file is kept as {copy}." in told
@@ -87,6 +87,18 @@ def test_a_repair_of_what_is_whole_does_nothing(victor: Command, sessions: Path)
     before = sessions.read_bytes()
     assert "nothing to repair" in victor("doctor", "--repair").err
     assert sessions.read_bytes() == before
+
+
+def test_what_cannot_be_opened_is_not_taken_for_damaged(
+    victor: Command, home_of_its_own: Path
+) -> None:
+    (home_of_its_own / "checkpoints.db").mkdir()
+    (finding,) = found(victor, "checkpoints")
+    assert "cannot be looked through" in finding["detail"]
+    assert "--repair" not in finding["remedy"]
+    ended = victor("doctor", "--repair")
+    assert (ended.code, "cannot be looked through" in ended.err) == (1, True)
+    assert list(home_of_its_own.glob("*.damaged-*")) == []
 
 
 def test_a_store_of_a_newer_version_is_told_and_left_alone(victor: Command, sessions: Path) -> None:

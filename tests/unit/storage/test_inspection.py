@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from victor.errors import SessionError
 from victor.messages import user
 from victor.protocols import Record, SessionInfo
+from victor.storage.database import acquire, release
 from victor.storage.holds import drop_stale, held_elsewhere, stale_locks
 from victor.storage.inspection import has_reset_race, problems, version
+from victor.storage.salvage import salvage
 from victor.storage.schema import VERSION
 from victor.storage.sqlite import SqliteSessionStore
 
@@ -61,7 +66,32 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     file.write_text("not at all a database " * 100)
     assert problems(file) == ("file is not a database",)
     file.unlink()
-    assert problems(file) == ("unable to open database file",)
+    with pytest.raises(SessionError, match="cannot be looked through: unable to open"):
+        problems(file)
+
+
+async def test_a_repair_says_why_it_cannot_have_the_file_for_itself(tmp_path: Path) -> None:
+    (tmp_path / "s.db.locks" / "writer").mkdir(parents=True)
+    with pytest.raises(SessionError, match="cannot be repaired") as refused:
+        await salvage(tmp_path / "s.db")
+    assert "writable" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"), [(errno.ENOSPC, "Free some space"), (errno.EROFS, "writable")]
+)
+async def test_what_the_system_refuses_comes_with_its_remedy(
+    path: Path, number: int, remedy: str
+) -> None:
+    def refused() -> None:
+        raise OSError(number, os.strerror(number), "some.lock")
+
+    database = acquire(path, patience=1.0)
+    with pytest.raises(SessionError, match=os.strerror(number)) as told:
+        await database.call(refused, SessionError)
+    await release(database)
+    assert "some.lock" not in str(told.value)
+    assert remedy in told.value.hint
 
 
 async def test_lock_files_are_stale_when_nobody_holds_them(path: Path) -> None:
