@@ -29,11 +29,15 @@ _GRAVE = {
     ),
     **dict.fromkeys(
         ("curl", "wget", "nc", "ncat", "netcat", "telnet", "ftp", "sftp", "ssh", "scp", "rsync",
-         "mail", "sendmail", "aws", "gcloud", "az", "kubectl", "gh", "glab", "heroku", "http"),
+         "mail", "sendmail", "ping", "dig", "drill", "nslookup", "host",
+         "aws", "gcloud", "az", "kubectl", "gh", "glab", "heroku", "http"),
         "it talks to other machines",
     ),
     **dict.fromkeys(("crontab", "at", "systemctl", "launchctl"), "it makes something run later"),
 }  # fmt: skip
+_STARTERS = (programs.WRAPPERS - {"bwrap"}) | {"find", "fd", "fdfind", "command"}
+"""Programs in whose arguments another one can stand."""
+_WITHIN_WORD = re.compile(r"[:=]")
 _PUBLISHING = frozenset({"publish", "push", "upload", "deploy", "release", "login", "unpublish"})
 
 
@@ -81,7 +85,21 @@ class CommandAnalyst:
         )
         if folder not in (None, self._workspace) and name != "cd":
             caution = caution or "it runs in another folder"
-        return PlainCommand(text, harmless, risks, caution, _grave(name, arguments))
+        grave = self._secret(words[1:], folder) or _grave(name, arguments)
+        return PlainCommand(text, harmless, risks, caution, grave)
+
+    def _secret(self, words: tuple[Word, ...], folder: Path | None) -> str:
+        """Return why one of the words may be a file of keys, by whichever of its names."""
+        folder = folder or self._workspace
+        for word in words:
+            names = [word.text, *_WITHIN_WORD.split(word.text)]
+            if word.pattern:
+                names += [path.name for path in _expanded(folder, word.text) or ()]
+            else:
+                names += _link(folder, word.text)
+            if any(map(names_secret, names)):
+                return "it names a file that usually holds secrets"
+        return ""
 
     def _caution(self, name: str, folder: Path | None) -> str:
         if folder is None and name != "cd":
@@ -195,6 +213,15 @@ def _expanded(folder: Path, pattern: str) -> list[Path] | None:
     return found
 
 
+def _link(folder: Path, name: str) -> tuple[str, ...]:
+    """Return what a link leads to; nothing where the name is none of a link."""
+    try:
+        path = folder / name
+        return (os.path.realpath(path),) if path.is_symlink() else ()
+    except (OSError, ValueError):
+        return ()
+
+
 def _takes_value(option: str, known: Program) -> bool:
     """Return whether the last of several letters, as in `-rnA 3`, takes the next word."""
     letters = option[1:]
@@ -240,16 +267,28 @@ def _risks(name: str, arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 def _grave(name: str, arguments: tuple[str, ...]) -> str:
     base = name.rpartition("/")[2]
-    if any(names_secret(word) for word in arguments):
-        return "it names a file that usually holds secrets"
     if base == "git":
         return git_commands.grave(arguments)
     if base in _GRAVE:
         return _GRAVE[base]
-    if "-delete" in arguments or (base in programs.WRAPPERS | {"find"} and "rm" in arguments):
+    if "-delete" in arguments:
         return "it deletes"
     if _PUBLISHING.intersection(arguments):
         return "it publishes something"
+    if programs.SHELLS.fullmatch(base):
+        return "it is not known what it does"
+    return _grave_inside(base, arguments) if base in _STARTERS else ""
+
+
+def _grave_inside(base: str, arguments: tuple[str, ...]) -> str:
+    """Return what the program would do that stands somewhere in another one's arguments."""
+    if base in programs.WRAPPERS and any(" " in word for word in arguments):
+        return "it is not known what it does"
+    for at, word in enumerate(arguments):
+        inner = word.rpartition("/")[2]
+        # What stands in the arguments of a further such program is looked at here as well.
+        if inner not in _STARTERS and (found := _grave(inner, arguments[at + 1 :])):
+            return found
     return ""
 
 

@@ -34,6 +34,8 @@ _COMMON = _RE(
 _UNSAFE_VALUE = _RE(r"%G|signature|contents:sig|trailer", re.IGNORECASE)
 """In a format: what makes git start gpg, or a command of the configuration."""
 
+_WITH_VALUE = frozenset({"-c", "-C", "--git-dir", "--work-tree", "--namespace"})
+"""Options before the command that take the next word."""
 _READING = words(
     """
     blame cat-file cherry count-objects describe diff diff-tree for-each-ref grep log ls-files
@@ -84,6 +86,9 @@ _GRAVE: Mapping[str, str] = {
     "push": "it sends commits away",
     "clone": "it fetches from elsewhere",
     "submodule": "it fetches from elsewhere",
+    "fetch": "it talks to another machine",
+    "pull": "it talks to another machine",
+    "ls-remote": "it talks to another machine",
     "send-email": "it sends mail",
     "clean": "it deletes files",
     "rm": "it deletes files",
@@ -134,7 +139,7 @@ def risks(arguments: tuple[str, ...]) -> tuple[str, ...]:
         word = rest.pop(0)
         if word not in ("--no-pager", "-P", "--no-optional-locks", "--version", "--help"):
             found.append(word)
-            if word in ("-c", "-C", "--git-dir", "--work-tree", "--namespace") and rest:
+            if word in _WITH_VALUE and rest:
                 found.append(rest.pop(0))
     if not rest:
         return tuple(found)
@@ -157,8 +162,10 @@ def risks(arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 def grave(arguments: tuple[str, ...]) -> str:
     """Return what git does that cannot be taken back or reaches others; empty if nothing."""
-    words = [word for word in arguments if not word.startswith("-")]
-    action = words[0] if words else ""
+    rest = list(arguments)
+    while rest and rest[0].startswith("-"):
+        del rest[: 2 if rest[0] in _WITH_VALUE else 1]
+    action = rest[0] if rest else ""
     if action in _GRAVE and not is_reading(arguments):
         return _GRAVE[action]
     if action in ("branch", "stash", "tag", "worktree") and any(
