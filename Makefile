@@ -20,7 +20,7 @@ chat: $(VENV)/.run ## talk to Victor in this folder; PROMPT="..." for one turn
 test: $(VENV)/.dev ## every test: the unit suite, then servers, processes and the real model
 	@rm -f .coverage .coverage.*
 	$(PY) -m coverage run -m pytest -m "not slow and not model"
-	$(PY) -m coverage run -m pytest -m "slow or model"
+	@.ci/slow-tests
 	@$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -173,7 +175,11 @@ class Start:
         """Return a conversation, `resume`d if a session is named, closing the one before."""
         from victor.agent.orchestrator import AgentOrchestrator
         from victor.config.settings import Settings
+        from victor.safety.sandbox import tidy
 
+        # A disk that does not let them be removed is told of where it matters.
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(tidy)
         fresh = AgentOrchestrator(
             Settings(**self._options.given()),
             provider,

@@ -63,6 +63,12 @@ class Placeholders:
         with self._alone():
             self._let_go(paths, self._of_others())
 
+    def tidy(self) -> None:
+        """Remove what processes that were killed have left. Raises `OSError`."""
+        if any(self._folder.glob("*.held")):
+            with self._alone():
+                self._of_others()
+
     def _let_go(self, paths: tuple[Path, ...], others: frozenset[Path]) -> None:
         for path in paths:
             self._held[path] -= 1

@@ -118,6 +118,18 @@ def sandbox_of(choice: str = "auto", workspace: Path | None = None) -> ISandbox:
     return Sandbox(kinds(choice, workspace))
 
 
+def tidy() -> None:
+    """Remove the empty folders that a killed Victor's commands had in workspaces.
+
+    Blocks shortly. Raises `OSError`.
+    """
+    Placeholders(_folder_of_lists()).tidy()
+
+
+def _folder_of_lists() -> Path:
+    return data_folder() / "sandbox"
+
+
 class Sandbox:
     """Confines by the first of `kinds` that holds when tried; having held, it is tried no more."""
 
@@ -127,7 +139,7 @@ class Sandbox:
         """`home` is the person's, by default; `folder` is where places held are listed."""
         self._kinds = kinds
         self._home = home or Path.home()
-        self._folder = folder or data_folder() / "sandbox"
+        self._folder = folder or _folder_of_lists()
         self._placeholders = Placeholders(self._folder)
         self._private: PrivateFolder | None = None
         self._inside: dict[Path, tuple[float, tuple[Path, ...]]] = {}

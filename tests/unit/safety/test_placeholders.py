@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from victor.safety.placeholders import Placeholders
+from victor.safety.sandbox import tidy
 
 
 @pytest.fixture
@@ -84,3 +85,22 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path, work:
     places.release(places.hold((work / ".idea",)))
     assert not any(path.exists() for path in paths)
     assert [path.name for path in (tmp_path / "lists").iterdir()] == ["lock"]
+
+
+def test_what_a_killed_process_left_is_removed_without_a_command(
+    tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VICTOR_HOME", str(tmp_path / "home"))
+    lists = tmp_path / "home/sandbox"
+    tidy()
+    assert not lists.exists()
+    left = Placeholders(lists)
+    left.hold((work / ".vscode",))
+    alive = Placeholders(lists)
+    held = alive.hold((work / ".idea",))
+    left.close()  # as the end of a process does: the list stays, unlocked
+
+    tidy()
+
+    assert [path.name for path in work.iterdir()] in ([".git", ".idea"], [".idea", ".git"])
+    alive.release(held)
