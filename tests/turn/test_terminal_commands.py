@@ -148,7 +148,7 @@ def test_undo_takes_back_the_last_turn_after_a_preview(
     assert victor("chat", "--yes", "Write it")[0] == 0
     assert file.read_text() == "new\n"
     code, out, err = victor("undo")
-    assert (code, "Nothing was changed." in err) == (1, True)
+    assert (code, "Nothing was changed. Nobody can be asked here; --yes" in err) == (1, True)
     assert "-new\n" in out
     assert "+old\n" in out
     assert file.read_text() == "new\n"

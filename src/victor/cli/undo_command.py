@@ -143,7 +143,8 @@ async def _restore(options: Options, session_id: str, restoring: _Restoring, *, 
             click.echo(restoring.nothing)
             return ExitCode.DONE
         if not (yes or _confirmed(restoring.question)):
-            click.echo("Nothing was changed.", err=True)
+            told = "" if sys.stdin.isatty() else " Nobody can be asked here; --yes does it unasked."
+            click.echo(f"Nothing was changed.{told}", err=True)
             return ExitCode.FAILED
         show_result(screen, await restoring.act(orchestrator))
         return ExitCode.DONE

@@ -161,8 +161,10 @@ class SessionCoordinator:
         """Return the id of the session used last. Raises `SessionNotFound` where there is none."""
         found = await self._store.list(workspace, 1)
         if not found:
-            where = f"None was recorded in {workspace}." if workspace else "None was recorded yet."
-            raise SessionNotFound("last", hint=where)
+            where = f"in {workspace}" if workspace else "yet"
+            raise SessionNotFound(
+                "last", hint=f"None was recorded {where}; `victor chat` begins one."
+            )
         return found[0].id
 
     async def search(

@@ -100,7 +100,7 @@ async def test_a_session_that_is_resumed_goes_on_under_its_title() -> None:
 
 async def test_the_latest_session_of_a_workspace_is_found() -> None:
     session = SessionCoordinator(MemorySessionStore())
-    with pytest.raises(SessionNotFound, match="None was recorded in /work"):
+    with pytest.raises(SessionNotFound, match="None was recorded in /work; `victor chat`"):
         await session.latest("/work")
     with pytest.raises(SessionNotFound, match="None was recorded yet"):
         await session.latest()
