@@ -27,7 +27,7 @@ _LIST = f"""SELECT {_NAMES}, number FROM sessions
     ORDER BY updated DESC, number DESC LIMIT %(limit)s"""  # noqa: S608 - names of columns
 _INFO = f"SELECT {_NAMES} FROM sessions WHERE id = %s"  # noqa: S608 - names of columns
 _COUNTED = ", ".join(f"{name} = {name} + %({name})s" for name in Figures._fields)
-_COUNT = f"UPDATE sessions SET updated = %(time)s, {_COUNTED} WHERE number = %(session)s"  # noqa: S608
+_COUNT = f"UPDATE sessions SET updated = %(time)s, {_COUNTED} WHERE number = %(session)s"  # noqa: S608  # names of columns
 _APPEND = """INSERT INTO records (session, position, kind, turn_id, time, body, crc32)
     VALUES (%(session)s, %(position)s, %(kind)s, %(turn_id)s, %(time)s, %(body)s, %(crc32)s)"""
 _LAST = """SELECT position, crc32 FROM records WHERE session = %s

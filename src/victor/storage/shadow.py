@@ -109,7 +109,7 @@ class Shadow:
         unused = "sha256 NOT IN (SELECT sha256 FROM files) AND used < ?"
         with contextlib.suppress(sqlite3.Error), self._connection:
             until = time.time() - UNUSED_SECONDS
-            self._connection.execute(f"DELETE FROM contents WHERE {unused}", (until,))  # noqa: S608
+            self._connection.execute(f"DELETE FROM contents WHERE {unused}", (until,))  # noqa: S608  # own text, no value
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
         self._connection = None
