@@ -14,13 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from victor.errors import ConfigError
+from victor.guarded import PROTECTED, is_protected, plain_path
 from victor.messages import Effect
 from victor.protocols import CallReview, CommandFacts, PlainCommand
 
 LISTS = ("allow", "ask", "deny")
-
-PROTECTED = (".git", ".victor")
-"""Folders whose files can make programs run later; changing them always needs a person's word."""
 
 _RULE = re.compile(r"(?P<tool>[\w.*?:-]+)(?:\((?P<pattern>.+)\))?", re.DOTALL)
 _SIGNS = re.compile(r"(\\[*?\\]|\*\*/|\*\*|\*|\?)")
@@ -36,6 +34,8 @@ class Rule:
     """What it names of the tool's calls; empty where it names all."""
     path: re.Pattern[str] = field(default=re.compile(r"(?!)"), repr=False)
     """The pattern as one of paths."""
+    loose: re.Pattern[str] = field(default=re.compile(r"(?!)"), repr=False)
+    """The same without case, for what must not be got around by another spelling."""
     command: re.Pattern[str] = field(default=re.compile(r"(?!)"), repr=False)
     """The pattern as one of commands and hosts."""
     where: str = ""
@@ -46,8 +46,8 @@ class Rule:
 
     @property
     def names_protected(self) -> bool:
-        """Whether it was written with a protected folder in mind."""
-        return any(folder in self.pattern for folder in PROTECTED)
+        """Whether it was written with a protected name in mind."""
+        return any(part in PROTECTED for part in self.pattern.split("/"))
 
     def is_about(self, *tools: str) -> bool:
         """Return whether it is about one of these tools."""
@@ -63,7 +63,8 @@ class Rule:
         if facts is not None:
             texts = (*facts.parts, *(command.text for command in facts.commands))
             return any(self.command.fullmatch(text) for text in texts)
-        return any(self.path.fullmatch(path) for path in access.paths) or any(
+        paths = (*access.paths, *map(plain_path, access.paths))
+        return any(self.loose.fullmatch(path) for path in paths) or any(
             self.command.fullmatch(host) for host in access.hosts
         )
 
@@ -145,7 +146,7 @@ class Rules:
         found = [rule for rule in self.deny if rule.pattern and rule.is_about(tool, "read")]
         if tool != "read":
             found += [rule for rule in self.ask if rule.pattern and rule.is_about("read")]
-        return tuple(rule.path for rule in found)
+        return tuple(rule.loose for rule in found)
 
     def limit_reading(self) -> bool:
         """Return whether a rule keeps files from being read, which a command would get around."""
@@ -169,7 +170,14 @@ def rule(text: Any) -> Rule:
         # `git *` means git with or without arguments.
         command = f"{_expression(pattern[:-2], any_character='.')}(?:\\s.*)?"
     path = _expression(pattern, any_character="[^/]")
-    return Rule(text, tool, pattern, re.compile(path, re.DOTALL), re.compile(command, re.DOTALL))
+    return Rule(
+        text,
+        tool,
+        pattern,
+        re.compile(path, re.DOTALL),
+        re.compile(path, re.DOTALL | re.IGNORECASE),
+        re.compile(command, re.DOTALL),
+    )
 
 
 def escaped(text: str) -> str:
@@ -211,13 +219,11 @@ def rule_places(
 
 
 def protected_path(review: CallReview) -> str:
-    """Return the first path of a protected folder that the call changes; empty if none."""
+    """Return the first path with a protected name in it that the call changes; empty if none."""
     if review.effect is Effect.READ_ONLY:
         return ""
     paths = review.access.paths
-    return next(
-        (p for p in paths if any(part.casefold() in PROTECTED for part in p.split("/"))), ""
-    )
+    return next((path for path in paths if any(map(is_protected, path.split("/")))), "")
 
 
 def _expression(pattern: str, *, any_character: str) -> str:

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from victor.errors import SandboxError
+from victor.guarded import secrets
 from victor.protocols import Confinement, Launch, Network, SandboxPolicy
 from victor.safety.boundaries import boundaries
 from victor.safety.bubblewrap import Bubblewrap, find_program
-from victor.safety.guarded import secrets
 from victor.safety.landlock import Landlock
 from victor.safety.sandbox import Kind, Sandbox, kinds, policy_of, sandbox_of
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from victor.guarded import plain_path
 from victor.messages import Effect, Image, JsonObject, ToolCall, ToolResult, ToolSpec
 from victor.protocols.observer import Emit
 from victor.protocols.safety import Access, Mode
@@ -57,7 +58,10 @@ class ToolEnvironment:
 
     def hides(self, name: str) -> bool:
         """Return whether the file may not be shown; `name` is as in `Access.paths`."""
-        return any(pattern.fullmatch(name) for pattern in self.hidden)
+        if not self.hidden:
+            return False
+        plain = plain_path(name)
+        return any(one.fullmatch(name) or one.fullmatch(plain) for one in self.hidden)
 
 
 @dataclass(frozen=True, slots=True)

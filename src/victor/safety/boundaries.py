@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from victor.guarded import AT_HOME, PROTECTED
 from victor.protocols import SandboxPolicy
 from victor.safety.git_places import guarded_at, guarded_inside, is_repository, named_in
-from victor.safety.guarded import AT_HOME, IN_WORKSPACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def boundaries(
         for config in (home / ".gitconfig", home / ".config/git/config"):
             for path in named_in(config, (root,)):
                 settled.add(path)
-    at_home = (home / name for name in (*IN_WORKSPACES, *AT_HOME))
+    at_home = (home / name for name in (*PROTECTED, *AT_HOME))
     hidden: dict[Path, None] = {}
     for path in (*at_home, *policy.protected):
         settled.add(path)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from victor.safety.guarded import IN_WORKSPACES
+from victor.guarded import PROTECTED
 
 SEARCHED_FOLDERS = 4_000
 _DEEPEST = 8
@@ -26,7 +26,7 @@ def guarded_at(root: Path) -> Iterator[Path]:
 
     That is git's own, editors', agents' and shells' files.
     """
-    yield from (root / name for name in (".git", *IN_WORKSPACES))
+    yield from (root / name for name in PROTECTED)
     yield from _of_repository(root / ".git")
 
 
@@ -35,7 +35,7 @@ def guarded_inside(root: Path) -> Iterator[Path]:
 
     It is looked for in `SEARCHED_FOLDERS` folders, the nearest first.
     """
-    wanted = frozenset(IN_WORKSPACES)
+    wanted = frozenset(PROTECTED)
     waiting = deque([(root, 0)])
     looked_at = 0
     while waiting and looked_at < SEARCHED_FOLDERS:

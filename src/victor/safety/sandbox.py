@@ -12,6 +12,7 @@ from typing import Protocol
 
 from victor.config.files import config_folder, data_folder
 from victor.errors import ConfigError, SandboxError
+from victor.guarded import secrets
 from victor.protocols import (
     Confinement,
     ISandbox,
@@ -23,7 +24,6 @@ from victor.protocols import (
 from victor.safety.boundaries import Boundaries, boundaries
 from victor.safety.bubblewrap import Bubblewrap, find_program
 from victor.safety.git_places import guarded_inside
-from victor.safety.guarded import secrets
 from victor.safety.landlock import Landlock
 from victor.safety.outlet import outlet_to
 from victor.safety.placeholders import Placeholders

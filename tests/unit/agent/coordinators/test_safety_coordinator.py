@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from victor.protocols import (
     Mode,
     PlainCommand,
     Rewrite,
+    ToolEnvironment,
     Verdict,
 )
 from victor.questions import QUESTION_CHARACTERS
@@ -281,7 +283,21 @@ async def test_a_rule_that_limits_reading_is_not_got_around_by_a_command() -> No
     assert isinstance(await verdict(rules(ask=("grep(**)",)), runs("ls")), Ask)
 
 
-@pytest.mark.parametrize("path", [".git/hooks/pre-commit", "a/.Git/config", ".victor/config.toml"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".git/hooks/pre-commit",
+        "a/.Git/config",
+        ".victor/config.toml",
+        ".vscode/tasks.json",
+        "sub/.envrc",
+        ".mcp.json",
+        ".bashrc",
+        ".git\u200b/config",
+        "GIT~1/config",
+        ".git./config",
+    ],
+)
 async def test_protected_files_always_need_a_person(path: str) -> None:
     safety = SafetyCoordinator({"allow": ("write", "write(**)")}, trusted=("write",))
     safety.configure({"approve": "always"})
@@ -296,8 +312,24 @@ async def test_protected_files_always_need_a_person(path: str) -> None:
 
 
 async def test_a_rule_that_names_a_protected_folder_opens_it() -> None:
-    safety = SafetyCoordinator({"allow": ("write(.victor/plans/*)",)})
+    safety = SafetyCoordinator({"allow": ("write(.victor/plans/*)", "write(.vscode/**)")})
     assert isinstance(await verdict(safety, writes(".victor/plans/a.md")), Allow)
+    assert isinstance(await verdict(safety, writes(".vscode/a.json")), Allow)
+
+
+async def test_a_rule_on_github_is_none_on_git() -> None:
+    safety = SafetyCoordinator({"allow": ("write(.github/**)",)})
+    assert isinstance(await verdict(safety, writes(".github/a.yml")), Allow)
+    assert isinstance(await verdict(safety, writes(".github/.git/config")), Deny)
+
+
+@pytest.mark.parametrize("path", [".ENV", ".env\u200b", ".env.", "a/.Env", ".env:stream"])
+async def test_a_rule_that_forbids_is_not_got_around_by_another_spelling(path: str) -> None:
+    safety = rules(deny=("*(**/.env)",))
+    assert await verdict(safety, writes(path)) == Deny("rule deny *(**/.env)")
+    found = await verdict(safety, reads("src", "grep"))
+    assert isinstance(found, Allow)
+    assert ToolEnvironment(Path(), hidden=found.hidden).hides(path)
 
 
 @pytest.mark.parametrize(("approve", "kind"), [("ask", Ask), ("always", Allow), ("never", Deny)])
