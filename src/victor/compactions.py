@@ -8,6 +8,7 @@ from victor.history import in_force, restored
 from victor.messages import Message, Role, ToolResult
 from victor.protocols import Record
 from victor.steps import NOTE, SUMMARY
+from victor.todo_list import is_note
 
 UNDONE = "undone"
 """Marks the record of a compaction that takes the last one back, in its data."""
@@ -24,6 +25,7 @@ def difference(before: Iterable[Message], after: Iterable[Message]) -> tuple[str
     shorter = sum(call_id in there and there[call_id] != one for call_id, one in results.items())
     words = sum(one.role is Role.USER and not one.text.startswith(NOTE) for one in gone)
     answers = sum(one.role is Role.ASSISTANT for one in gone)
+    lists = sum(id(one) not in known and is_note(one) for one in after)
     summaries = sum(id(one) not in known and one.text.startswith(SUMMARY) for one in after)
     counted = (
         (words, "message of the user left out", "messages of the user left out"),
@@ -31,6 +33,7 @@ def difference(before: Iterable[Message], after: Iterable[Message]) -> tuple[str
         (missing, "tool result left out", "tool results left out"),
         (shorter, "tool result shortened", "tool results shortened"),
         (summaries, "summary written", "summaries written"),
+        (lists, "open todo list told again", "open todo lists told again"),
     )
     return tuple(f"{many} {one if many == 1 else more}" for many, one, more in counted if many)
 

@@ -90,8 +90,9 @@ def _kind(message: Message) -> Kind:
 def essential(parts: tuple[Block, ...]) -> set[int]:
     """Return the indices of the newest user message and of the step after it that came last."""
     kept = set(_of_kind(parts, Kind.USER)[-1:])
-    if parts and parts[-1].kind is Kind.STEP:
-        kept.add(len(parts) - 1)
+    last = next((i for i in reversed(range(len(parts))) if parts[i].kind is not Kind.NOTE), None)
+    if last is not None and parts[last].kind is Kind.STEP:
+        kept.add(last)
     return kept
 
 

@@ -18,15 +18,13 @@ from victor.calibration import Calibration, Fit
 from victor.errors import CompactionError, VictorError
 from victor.events import ContextCompacted, Event
 from victor.messages import Context, ToolSpec, Usage
-from victor.protocols import Emit, Endpoint, ModelInfo, Summarizer
+from victor.protocols import Emit, Endpoint, ModelInfo
 
 Summarize: TypeAlias = Callable[[Turn, str, str], Awaitable[str]]
 """Asks a model outside of the conversation, on the turn's account."""
 
 SMALLER = 0.5
 """Share of its messages that a request which was too long is cut to before it is sent again."""
-
-_FOCUS = "\n\nThe user asks that above all this is kept, in as much detail as there is: {}"
 
 
 class ContextStep:
@@ -104,11 +102,11 @@ class ContextStep:
         overhead = self._measure(system, tools)
         room = self.room(endpoint)
         receipt = _Receipt(turn, self._publish)
-        summarize = _focused(partial(self._summarize, turn), focus)
+        summarize = partial(self._summarize, turn)
         await self._guard.critical(
             "context",
             "compact",
-            lambda: compact(room, overhead, receipt, summarize),
+            lambda: compact(room, overhead, receipt, summarize, focus),
             fits=_context,
             seconds=self.limits.model_call_timeout,
             error=CompactionError,
@@ -180,16 +178,6 @@ class _Receipt:
             cost = None if unknown and took else (turn.cost or 0.0) - (self._cost or 0.0)
             event = self.compacted = replace(event, summary_tokens=took, cost=cost)
         self._publish(event)
-
-
-def _focused(summarize: Summarizer, focus: str) -> Summarizer:
-    if not focus:
-        return summarize
-
-    async def ask(instructions: str, text: str) -> str:
-        return await summarize(instructions + _FOCUS.format(focus), text)
-
-    return ask
 
 
 def _context(value: object) -> bool:

@@ -38,7 +38,7 @@ class HybridStrategy(TargetedStrategy):
         keep = steps.pinned(parts, target)
         if request.summarize is not None:
             room = int(target * (1 - _FOR_SUMMARY))
-            kept = await most_relevant(parts, keep, room, count, self._likeness)
+            kept = await most_relevant(parts, keep, room, request, self._likeness)
             left_out = sum(part.tokens for i, part in enumerate(parts) if i not in kept)
             if left_out >= _WORTH_A_SUMMARY:
                 try:
@@ -46,5 +46,5 @@ class HybridStrategy(TargetedStrategy):
                     return Context(await summarized(parts, kept, request, whole=whole))
                 except (CompactionError, ProviderError):
                     pass  # A summary is the better note, but only a note.
-        kept = await most_relevant(parts, keep, target, count, self._likeness)
+        kept = await most_relevant(parts, keep, target, request, self._likeness)
         return Context(steps.joined(parts, kept))

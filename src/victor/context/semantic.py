@@ -9,7 +9,7 @@ from victor.context.targeted import TargetedStrategy
 from victor.messages import Context, Message, Text, ToolCall, ToolResult
 from victor.protocols import CompactionRequest
 from victor.protocols.likeness import ITextLikeness
-from victor.steps import Block, Count, Kind
+from victor.steps import Block, Kind
 
 _READ = 8_000
 """Characters of a block that are looked at, half from either end."""
@@ -17,6 +17,8 @@ _COMPARED = 2_000
 """Characters of a block whose meaning is compared, half from either end: it costs more."""
 _EARLIER_GOALS = (0.5, 0.25, 0.125)
 """Weight of the user messages before the newest one, newest first."""
+_FOCUS = 4.0
+"""Weight of what the person wants to be kept above all."""
 _RECENT_STEPS = 0.15
 """Share of the target that the newest steps get whatever they speak of."""
 _AGE = 0.2
@@ -40,9 +42,7 @@ class SemanticStrategy(TargetedStrategy):
         if sum(part.tokens for part in parts) <= request.target_tokens:
             return context
         keep = steps.pinned(parts, request.target_tokens)
-        kept = await most_relevant(
-            parts, keep, request.target_tokens, request.count, self._likeness
-        )
+        kept = await most_relevant(parts, keep, request.target_tokens, request, self._likeness)
         return Context(steps.joined(parts, kept))
 
 
@@ -50,12 +50,16 @@ async def most_relevant(
     parts: tuple[Block, ...],
     keep: set[int],
     target: int,
-    count: Count,
+    request: CompactionRequest,
     likeness: ITextLikeness | None = None,
 ) -> set[int]:
-    """Return the indices of the blocks that take `target` tokens at most, those of `keep` first."""
+    """Return the indices of the blocks that take `target` tokens at most, those of `keep` first.
+
+    What the request's focus speaks of goes before what the user's newest messages speak of.
+    """
+    count = request.count
     # Thousands of blocks take a second, for which nothing else should have to wait.
-    scores = await asyncio.to_thread(_scores, parts, likeness)
+    scores = await asyncio.to_thread(_scores, parts, request.focus, likeness)
     kept = set(keep)
     room = target - count(steps.LEFT_OUT) - sum(parts[index].tokens for index in kept)
     gap = count(steps.GAP)
@@ -82,10 +86,10 @@ def _keep_recent(parts: tuple[Block, ...], kept: set[int], room: int, recent: in
     return room
 
 
-def _scores(parts: tuple[Block, ...], likeness: ITextLikeness | None) -> list[float]:
+def _scores(parts: tuple[Block, ...], focus: str, likeness: ITextLikeness | None) -> list[float]:
     texts = [_text(part) for part in parts]
     index = relevance.Bm25([relevance.weights(text) for text in texts])
-    goals = _goals(parts, texts)
+    goals = _goals(parts, texts, focus)
     weighed = (relevance.weights(text, weight) for text, weight in goals)
     scores = _of_best(index.scores(relevance.merged(*weighed)))
     if likeness is not None:
@@ -103,14 +107,18 @@ def _of_best(scores: list[float]) -> list[float]:
     return [score / best for score in scores]
 
 
-def _goals(parts: tuple[Block, ...], texts: list[str]) -> list[tuple[str, float]]:
-    """Return the newest user messages with their weight; "go on" is helped by those before it."""
+def _goals(parts: tuple[Block, ...], texts: list[str], focus: str) -> list[tuple[str, float]]:
+    """Return the focus, if there is one, and the newest user messages, each with its weight.
+
+    The older ones help where the newest says "go on".
+    """
     newest = (
         text
         for part, text in zip(reversed(parts), reversed(texts), strict=True)
         if part.kind is Kind.USER
     )
-    return list(zip(newest, (1.0, *_EARLIER_GOALS), strict=False))
+    said = zip(newest, (1.0, *_EARLIER_GOALS), strict=False)
+    return [(focus, _FOCUS), *said] if focus else list(said)
 
 
 def _text(part: Block) -> str:

@@ -25,6 +25,8 @@ class CompactionRequest:
     """Tokens of one message; counted once and remembered."""
     summarize: Summarizer | None = None
     """A model call of the summarizer's; None where no model may be asked."""
+    focus: str = ""
+    """What a person wants to be kept above all, in their words; empty where nobody said."""
 
 
 @runtime_checkable

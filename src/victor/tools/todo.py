@@ -11,9 +11,9 @@ from victor.errors import ToolError
 from victor.events import PlanChanged
 from victor.messages import Effect, JsonObject, PlanItem, PlanStatus, ToolSpec
 from victor.protocols import Access, ToolEnvironment, ToolOutput
+from victor.todo_list import TOOL, lines
 
 MOST_ITEMS = 50
-_MARKS = {PlanStatus.DONE: "[x]", PlanStatus.IN_PROGRESS: "[>]", PlanStatus.PENDING: "[ ]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Todo:
 
     bounds: ClassVar[tuple[str, ...]] = (f"{MOST_ITEMS} items",)
     spec: ClassVar[ToolSpec] = ToolSpec(
-        "todo",
+        TOOL,
         "Write down your plan for work of several steps, where the person sees it, and write it"
         " again whenever a step begins or is done. Give all of its items each time.",
         {
@@ -66,6 +66,5 @@ class Todo:
             raise ToolError("An item of the plan has no text.")
         environment.emit(PlanChanged(items))
         count = Counter(item.status for item in items)
-        lines = [f"{_MARKS[item.status]} {item.text}" for item in items]
         said = f"The plan has {len(items)} items, {count[PlanStatus.DONE]} of them done."
-        return ToolOutput(said, "\n".join(lines))
+        return ToolOutput(said, "\n".join(lines(items)))

@@ -7,14 +7,13 @@ strategy costs quality, never the turn.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from victor import steps, tokens
-from victor.agent.bounded import really_cancelled
+from victor.agent.strategy_run import attempt
 from victor.compactions import difference
-from victor.errors import CompactionError, ConfigError
+from victor.errors import ConfigError
 from victor.events import ContextCompacted, CoordinatorFailed, HistoryRepaired
 from victor.left_out import pointed, taken_out, transcript
 from victor.messages import Context, Message, ToolSpec
@@ -26,6 +25,7 @@ from victor.protocols.context import (
     compaction_strategies,
     register_compaction_strategy,
 )
+from victor.todo_list import reattached
 
 __all__ = ["BaseCompactionStrategy", "ContextCoordinator", "register_compaction_strategy"]
 
@@ -36,9 +36,6 @@ TRUNCATION = "truncation"
 
 TARGET = 0.5
 """Share of the threshold that a compaction aims at, so that the next one is many turns away."""
-
-WORTHWHILE = 0.95
-"""A strategy's result must not be larger than this share of what it was given."""
 
 ASKED_FOR = "asked for"
 """The reason of a compaction that a person wanted."""
@@ -149,24 +146,40 @@ class ContextCoordinator:
         return await self._make_smaller(limit, room, emit, summarize, reason)
 
     async def compact(
-        self, window: int, overhead: int, emit: Emit, summarize: Summarizer | None
+        self,
+        window: int,
+        overhead: int,
+        emit: Emit,
+        summarize: Summarizer | None,
+        focus: str = "",
     ) -> Context:
         """Return a context of about half the size, whether or not there is room for all of it.
 
-        As it is where nothing can be left out. Raises `CompactionError` as `fit`.
+        `focus` says what should be kept above all. The context is as it was where nothing can be
+        left out. Raises `CompactionError` as `fit`.
         """
         room = window - overhead
         limit = min(int(room * self._threshold), self._tally.total - 1)
-        return await self._make_smaller(limit, room, emit, summarize, ASKED_FOR)
+        return await self._make_smaller(limit, room, emit, summarize, ASKED_FOR, focus)
 
     async def _make_smaller(
-        self, limit: int, room: int, emit: Emit, summarize: Summarizer | None, reason: str
+        self,
+        limit: int,
+        room: int,
+        emit: Emit,
+        summarize: Summarizer | None,
+        reason: str,
+        focus: str = "",
     ) -> Context:
-        smaller = await self._attempt(max(int(limit * TARGET), 0), emit, summarize)
+        context, smaller = self.get_context(), None
+        target = max(int(limit * TARGET), 0)
+        request = CompactionRequest(target, self._tally.counter(), summarize, focus)
+        if self._strategy is not None:
+            smaller = await attempt(self._strategy, self._name, context, request, emit)
         name = TRUNCATION if smaller is None else self._name
-        cut = self._cut(smaller or self.get_context().messages, limit, room, emit)
-        pointed, place = await self._pointed(cut, room, emit)
-        return self._settle(pointed, limit, emit, name, reason, place)
+        cut = self._cut(smaller or context.messages, limit, room, emit)
+        kept, place = await self._pointed(cut, room, emit)
+        return self._settle(kept, limit, room, emit, name, reason, place)
 
     def truncate(self, window: int, overhead: int, emit: Emit) -> Context:
         """Return a context that fits, made by the deterministic fallback alone.
@@ -178,45 +191,7 @@ class ContextCoordinator:
         if self._tally.total <= limit:
             return self.get_context()
         cut = self._cut(self.get_context().messages, limit, room, emit)
-        return self._settle(cut, limit, emit, TRUNCATION, "the fallback was asked for")
-
-    async def _attempt(
-        self, target: int, emit: Emit, summarize: Summarizer | None
-    ) -> tuple[Message, ...] | None:
-        """Return what the strategy leaves; None, and reported, if it fails."""
-        if self._strategy is None:
-            return None
-        try:
-            return await self._compacted(self._strategy, target, emit, summarize)
-        except asyncio.CancelledError:
-            if really_cancelled():
-                raise
-            error = "CancelledError, though nobody had cancelled it"
-        except Exception as failure:  # noqa: BLE001  # a strategy of anybody's: truncation follows
-            error = f"{type(failure).__name__}: {failure}"
-        emit(CoordinatorFailed("context", f"compact ({self._name})", error))
-        return None
-
-    async def _compacted(
-        self,
-        strategy: ICompactionStrategy,
-        target: int,
-        emit: Emit,
-        summarize: Summarizer | None,
-    ) -> tuple[Message, ...]:
-        """Return what `strategy` leaves, valid and smaller. Raises whatever it raises."""
-        request = CompactionRequest(target, self._tally.counter(), summarize)
-        if isinstance(strategy, BaseCompactionStrategy):
-            result: Any = await strategy.compact_to(self.get_context(), request)
-        else:
-            result = await strategy.compact(self.get_context())
-        valid, repairs = repair(_messages(result))
-        before, after = self._tally.total, sum(map(request.count, valid))
-        if not valid or after > before * WORTHWHILE:
-            raise CompactionError(f"It left {after:,} of {before:,} tokens.")
-        if repairs:
-            emit(HistoryRepaired(self._name, repairs))
-        return valid
+        return self._settle(cut, limit, room, emit, TRUNCATION, "the fallback was asked for")
 
     def _cut(
         self, messages: tuple[Message, ...], limit: int, room: int, emit: Emit
@@ -244,28 +219,34 @@ class ContextCoordinator:
         except OSError as failure:
             emit(CoordinatorFailed("context", "keep what was left out", str(failure)))
             return after, ""
-        told = pointed(after, before, place)
-        return (told if sum(map(self._tally.counter(), told)) <= room else after), place
+        return self._where_it_fits(pointed(after, before, place), after, room), place
 
     def _settle(
         self,
         messages: tuple[Message, ...],
         limit: int,
+        room: int,
         emit: Emit,
         strategy: str,
         reason: str,
         place: str = "",
     ) -> Context:
-        """Adopt the messages, and say so if they are others."""
+        """Adopt the messages, with the todo list that is open, and say so if they are others."""
         old = self.get_context().messages
         size = self._tally.total
         if messages != old:
+            messages = self._where_it_fits(reattached(messages, old), messages, room)
             self._set(messages)
         self._settled = int(self._tally.total * REGROWTH) if self._tally.total > limit else 0
         if (len(messages), self._tally.total) != (len(old), size):
             sizes = (len(old), len(messages), size, self._tally.total)
             emit(ContextCompacted(strategy, reason, *sizes, difference(old, messages), place))
         return self.get_context()
+
+    def _where_it_fits(
+        self, wished: tuple[Message, ...], plain: tuple[Message, ...], room: int
+    ) -> tuple[Message, ...]:
+        return wished if sum(map(self._tally.counter(), wished)) <= room else plain
 
     def _repaired(
         self, messages: tuple[Message, ...], source: str, emit: Emit
@@ -284,12 +265,6 @@ class ContextCoordinator:
         # Without a factory, truncation is the fallback itself.
         self._strategy = compaction_strategies.make(name, self._known, without=TRUNCATION)
         self._name = name
-
-
-def _messages(result: Any) -> tuple[Message, ...]:
-    if isinstance(result, Context) and all(isinstance(one, Message) for one in result.messages):
-        return result.messages
-    raise CompactionError(f"It returned {type(result).__name__}, which is no context of messages.")
 
 
 def _checked_threshold(value: Any) -> float:
