@@ -235,7 +235,8 @@ def test_slash_commands_change_the_mode_show_the_context_and_undo(
     server: OpenAILoopback, open_terminal: Open, tmp_path: Path
 ) -> None:
     (tmp_path / "a.txt").write_text("hello\n")
-    server.add(LoopbackReply(calls=(call("write", path="a.txt", content="bye\n"),)), "Written.")
+    calls = (call("read", path="a.txt"), call("write", path="a.txt", content="bye\n"))
+    server.add(LoopbackReply(calls=calls), "Written.")
     terminal = open_terminal("chat", "--yes")
     terminal.expect("build>")
     terminal.type("Write it\n")

@@ -143,8 +143,9 @@ def test_undo_takes_back_the_last_turn_after_a_preview(
 ) -> None:
     file = tmp_path / "a.txt"
     file.write_text("old\n")
-    write = ToolCall("1", "write", {"path": "a.txt", "content": "new\n"})
-    server.add(LoopbackReply(calls=(write,)), "Written.")
+    read = ToolCall("1", "read", {"path": "a.txt"})
+    write = ToolCall("2", "write", {"path": "a.txt", "content": "new\n"})
+    server.add(LoopbackReply(calls=(read, write)), "Written.")
     assert victor("chat", "--yes", "Write it")[0] == 0
     assert file.read_text() == "new\n"
     code, out, err = victor("undo")

@@ -428,7 +428,8 @@ async def test_resuming_after_a_turn_is_refused(new: New) -> None:
 
 
 async def test_undo_takes_back_the_last_turns_changes(new: New, workspace: Path) -> None:
-    orchestrator = new(call("write", path="hello.txt", content="changed\n"), "Written.")
+    read = call("read", path="hello.txt")
+    orchestrator = new([read, call("write", path="hello.txt", content="changed\n")], "Written.")
     happened = await events_of(orchestrator)
     assert any(isinstance(event, CheckpointTaken) for event in happened)
     assert (workspace / "hello.txt").read_text() == "changed\n"

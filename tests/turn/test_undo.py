@@ -27,6 +27,7 @@ async def test_what_a_command_changed_is_undone_with_the_edits_of_its_turn(
     (workspace / "old.bin").write_bytes(b"\x00\xff\r\n")
     command = "rm old.bin; mkdir -p made/deep; echo new > made/deep/file; echo more >> hello.txt"
     orchestrator = new(
+        call("read", path="hello.txt"),
         [call("write", path="hello.txt", content="written\n"), call("shell", command=command)],
         "Done.",
     )
@@ -55,6 +56,7 @@ async def test_each_call_is_kept_before_it_runs_and_settled_before_the_next(
 
     orchestrator = new(
         [
+            call("read", path="hello.txt"),
             call("write", path="hello.txt", content="first\n"),
             call("person"),
             call("write", path="other.txt", content="second\n"),
@@ -72,6 +74,7 @@ async def test_each_call_is_kept_before_it_runs_and_settled_before_the_next(
             if isinstance(event, CheckpointTaken | ToolCallStarted)
         ]
         assert kinds == [
+            "ToolCallStarted",
             "CheckpointTaken",
             "ToolCallStarted",
             "ToolCallStarted",

@@ -24,15 +24,15 @@ class Write(ChangingTool):
         "encoding, byte order mark, line ends and permissions of a file that is replaced are kept",
     )
     refuses: ClassVar[tuple[str, ...]] = (
-        "a file that has changed since it was read",
+        "a file that is there and was not read, or has changed since; an empty one may be replaced",
         "read-only files, folders, pipes and devices",
         "files that a rule hides",
         "characters that the encoding of the file does not have",
     )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "write",
-        "Write a whole file, creating or replacing it; read it before you replace it. To change a"
-        " part of a file, use edit.",
+        "Write a whole file, creating or replacing it; one that is there must have been read. To"
+        " change a part of a file, use edit.",
         {
             "type": "object",
             "properties": {
@@ -61,8 +61,7 @@ class Write(ChangingTool):
             self.commit(Change(file, name, None, data))
             display = unified_diff("", content, name, source="/dev/null")
             return ToolOutput(f"Created {name} ({lines} lines).", display)
-        unseen = "" if self.seen.knows(file) or not before else ", which had not been read"
-        said = f"Replaced {name} ({lines} lines){unseen}."
+        said = f"Replaced {name} ({lines} lines)."
         try:
             was = document_of(before, name)
         except WorkspaceError:
@@ -78,7 +77,8 @@ class Write(ChangingTool):
     def _before(self, file: Path, name: str, environment: ToolEnvironment) -> bytes | None:
         """Return what the file holds, None where there is none.
 
-        Raises `ToolError` where it is no longer what the model has seen.
+        Raises `ToolError` where that is not what the model has seen; nothing is lost with an empty
+        file.
         """
         if not file.exists():
             return None
@@ -86,6 +86,6 @@ class Write(ChangingTool):
             raise WorkspaceError(f"{name} is no regular file, so it is not written.")
         refuse_hidden(name, environment)
         before = read_bytes(file, name, self.workspace.root)
-        if self.seen.knows(file):
+        if before or self.seen.knows(file):
             self.seen.check(file, before, name)
         return before

@@ -235,7 +235,8 @@ def test_exit_leaves_and_nothing_is_read_after(table: Callable[..., Table]) -> N
 def test_undo_shows_the_difference_and_asks(table: Callable[..., Table], folder: Path) -> None:
     file = folder / "a.txt"
     file.write_text("old\n")
-    one = table(call("write", path="a.txt", content="new\n"), "Written.")
+    write = call("write", path="a.txt", content="new\n")
+    one = table([call("read", path="a.txt"), write], "Written.")
     one.answers = ["n", "y"]
     one.talk("Write", "/undo")
     assert file.read_text() == "new\n"

@@ -101,3 +101,28 @@ async def test_a_file_that_is_read_only_stays_as_it_is(
     with pytest.raises(WorkspaceError, match="read-only"):
         await change("write", path="a", content="new")
     assert (root / "a").read_text() == "old"
+
+
+async def test_a_file_is_not_replaced_before_it_was_read(root: Path, run: Run) -> None:
+    (root / "a").write_text("old\n")
+    with pytest.raises(ToolError, match=r"^a was not read yet; nothing was changed\. Read"):
+        await run("write", path="a", content="new\n")
+    assert (root / "a").read_text() == "old\n"
+    await run("read", path="a", limit=1)
+    await run("write", path="a", content="new\n")
+    await run("write", path="a", content="newer\n")
+    assert (root / "a").read_text() == "newer\n"
+
+
+async def test_with_an_empty_file_nothing_is_lost(root: Path, run: Run) -> None:
+    (root / "a").touch()
+    await run("write", path="a", content="new\n")
+    assert (root / "a").read_text() == "new\n"
+
+
+async def test_a_file_that_was_read_and_emptied_since_is_read_again(root: Path, run: Run) -> None:
+    (root / "a").write_text("old\n")
+    await run("read", path="a")
+    (root / "a").write_text("")
+    with pytest.raises(ToolError, match="has changed since it was read"):
+        await run("write", path="a", content="new\n")
