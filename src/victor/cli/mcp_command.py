@@ -88,7 +88,7 @@ def _row(servers: McpServers, server: Server) -> dict[str, Any]:
         "failure": server.failure,
         "place": server.options.place,
         "log": str(server.log),
-        "left_out": server.left_out,
+        "left_out": server.offered.left_out,
         "tools": [
             {"name": one.name, "description": one.description, "approved": one not in new}
             for one in server.definitions

@@ -1,4 +1,4 @@
-"""Which tools of servers a person has approved, as they were then."""
+"""Which offers of servers a person has approved, as they were then."""
 
 from __future__ import annotations
 
@@ -10,45 +10,46 @@ from pathlib import Path
 from typing import Any
 
 from victor.errors import ConfigError
-from victor.mcp.definition import Definition
+from victor.mcp.offers import Offer
 from victor.mcp.options import ServerOptions
 
 
 class Approvals:
-    """Approved definitions: those of the session, and those kept in a file of the person's."""
+    """Approved offers: those of the session, and those kept in a file of the person's."""
 
     def __init__(self, path: Path) -> None:
         """Keep them in `path`, which need not exist."""
         self._path = path
         self._session: set[tuple[str, str]] = set()
+        self._known: dict[str, Any] = {}
+        self._stamp: tuple[int, int, int] | None = None
+        """Of the file that is known."""
 
-    def approved(self, server: ServerOptions, definition: Definition) -> bool:
-        """Return whether this very definition was approved. Raises `ConfigError`."""
-        if (server.identity, definition.digest) in self._session:
+    def approved(self, server: ServerOptions, offer: Offer) -> bool:
+        """Return whether this very offer was approved. Raises `ConfigError`."""
+        if (server.identity, offer.digest) in self._session:
             return True
-        kept = self._of(server).get(definition.name)
-        return isinstance(kept, dict) and kept.get("digest") == definition.digest
+        kept = self._of(server).get(offer.key)
+        return isinstance(kept, dict) and kept.get("digest") == offer.digest
 
-    def difference(self, server: ServerOptions, definition: Definition) -> str:
+    def difference(self, server: ServerOptions, offer: Offer) -> str:
         """Return how it differs from what was approved, as a diff; empty where nothing was."""
-        kept = self._of(server).get(definition.name)
+        kept = self._of(server).get(offer.key)
         if not isinstance(kept, dict):
             return ""
-        before, after = str(kept.get("text", "")).splitlines(), definition.text.splitlines()
+        before, after = str(kept.get("text", "")).splitlines(), offer.text.splitlines()
         return "\n".join(unified_diff(before, after, "approved", "now", lineterm=""))
 
-    def approve(
-        self, server: ServerOptions, definitions: tuple[Definition, ...], *, keep: bool
-    ) -> None:
-        """Approve the definitions, for this session or, with `keep`, until they change.
+    def approve(self, server: ServerOptions, offers: tuple[Offer, ...], *, keep: bool) -> None:
+        """Approve the offers, for this session or, with `keep`, until they change.
 
         Raises `ConfigError` where they cannot be kept.
         """
-        self._session |= {(server.identity, one.digest) for one in definitions}
+        self._session |= {(server.identity, one.digest) for one in offers}
         if keep:
             all_kept = self._read()
             known = dict(all_kept.get(server.identity) or {})
-            known |= {one.name: {"digest": one.digest, "text": one.text} for one in definitions}
+            known |= {one.key: {"digest": one.digest, "text": one.text} for one in offers}
             self._write(all_kept | {server.identity: known})
 
     def _of(self, server: ServerOptions) -> dict[str, Any]:
@@ -56,7 +57,12 @@ class Approvals:
         return found if isinstance(found, dict) else {}
 
     def _read(self) -> dict[str, Any]:
+        """Return what is kept, read anew where another process has changed it."""
         try:
+            now = self._path.stat()
+            stamp = now.st_mtime_ns, now.st_size, now.st_ino
+            if stamp == self._stamp:
+                return self._known
             kept = json.loads(self._path.read_bytes())
         except FileNotFoundError:
             return {}
@@ -64,9 +70,10 @@ class Approvals:
             kept = None
         if not isinstance(kept, dict):
             raise ConfigError(
-                f"{self._path} cannot be read, so no tool of a server can be shown to be approved.",
-                hint="Delete it, and approve the tools again.",
+                f"{self._path} cannot be read, so nothing of a server can be shown to be approved.",
+                hint="Delete it, and approve what servers offer again.",
             )
+        self._known, self._stamp = kept, stamp
         return kept
 
     def _write(self, kept: dict[str, Any]) -> None:

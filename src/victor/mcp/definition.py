@@ -43,6 +43,11 @@ class Definition:
         plain = _visible({"type": "object", "properties": {}, **schema})
         return cls(server, name, visible(description), plain)
 
+    @property
+    def key(self) -> str:
+        """What it is approved under."""
+        return self.name
+
     @cached_property
     def text(self) -> str:
         """All of it, for a person to read."""

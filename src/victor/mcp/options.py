@@ -64,6 +64,11 @@ class ServerOptions:
         """What a person knows it by: its command or its address."""
         return self.url or " ".join((self.command, *self.args))
 
+    @property
+    def source(self) -> str:
+        """What words of it are labelled with."""
+        return f"the MCP server {self.name}"
+
     def environment(self) -> dict[str, str]:
         """Return the environment that its process gets: harmless variables, and those named."""
         return {name: os.environ[name] for name in (*HARMLESS, *self.env) if name in os.environ}

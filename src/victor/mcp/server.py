@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
-
-from victor.errors import ConfigError, ToolError
+from victor.errors import ToolError
+from victor.mcp.changes import heard, listen, tells_of_resources
 from victor.mcp.definition import Definition
+from victor.mcp.faults import described
+from victor.mcp.listing import Offered, listed
 from victor.mcp.options import ServerOptions
 from victor.mcp.stdio import program
 from victor.visible import one_line
 
 if TYPE_CHECKING:
     from mcp import Client
-    from mcp_types import CallToolResult
+    from mcp_types import CallToolResult, GetPromptResult, ReadResourceResult
+
+_T = TypeVar("_T")
 
 START_SECONDS = 30.0
-MOST_TOOLS = 500
-MOST_PAGES = 50
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
 """Seconds before it is connected again; doubled each time."""
 
@@ -49,10 +50,8 @@ class Server:
         self.state = State.STARTING
         self.failure = ""
         """Why it does not run, or did not last; one line."""
-        self.definitions: tuple[Definition, ...] = ()
+        self.offered = Offered()
         """What it offers now, or did before it ended."""
-        self.left_out = 0
-        """Tools that could not be offered, being malformed, too long or too many."""
         self._folder = folder
         self.log = logs / f"{options.name}.log"
         self._client: Client | None = None
@@ -71,35 +70,67 @@ class Server:
         """Wait until it runs, or has failed to for the first time."""
         await self._settled.wait()
 
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        """Its tools."""
+        return self.offered.tools
+
     async def call(self, tool: str, arguments: dict[str, Any], seconds: float) -> CallToolResult:
         """Return what the tool gives. Raises `ToolError`."""
-        client = self._client
+        return await self._answer(
+            tool, lambda client: client.call_tool(tool, arguments), seconds, may_have_acted=True
+        )
+
+    async def read(self, uri: str, seconds: float) -> ReadResourceResult:
+        """Return what the resource holds. Raises `ToolError`."""
+        return await self._answer(uri, lambda client: client.read_resource(uri), seconds)
+
+    async def prompt(self, name: str, arguments: dict[str, str], seconds: float) -> GetPromptResult:
+        """Return the words of a prompt. Raises `ToolError`."""
+        return await self._answer(
+            f"the prompt {name}", lambda client: client.get_prompt(name, arguments), seconds
+        )
+
+    async def list_again(self, seconds: float) -> None:
+        """Ask what it offers now, where it does not tell of changes by itself.
+
+        Raises `ToolError`.
+        """
+        if self._client is None or not tells_of_resources(self._client):
+            self.offered = await self._answer(
+                "the list", lambda client: listed(client, self.options.name), seconds
+            )
+
+    async def _answer(
+        self,
+        what: str,
+        ask: Callable[[Client], Awaitable[_T]],
+        seconds: float,
+        *,
+        may_have_acted: bool = False,
+    ) -> _T:
+        client, name = self._client, self.options.name
         if client is None:
             why = f": {self.failure}" if self.failure else ""
-            raise ToolError(f"The MCP server {self.options.name} does not run{why}")
+            raise ToolError(f"The MCP server {name} does not run{why}")
         from mcp import MCPError
         from mcp_types import CONNECTION_CLOSED
 
+        unknown = " It is not known what it has done." if may_have_acted else ""
         try:
             async with asyncio.timeout(seconds):
-                return await client.call_tool(tool, arguments)
+                return await ask(client)
         except TimeoutError:
-            raise ToolError(
-                f"{tool} of {self.options.name} gave nothing in {seconds:.0f} s. It is not known"
-                " what it has done."
-            ) from None
+            raise ToolError(f"{what} of {name} gave nothing in {seconds:.0f} s.{unknown}") from None
         except MCPError as error:
             if error.code == CONNECTION_CLOSED:
                 self._wake(lost=True)
             if self._lost or self._client is not client:
-                raise ToolError(
-                    f"The MCP server {self.options.name} ended while {tool} ran. It is not known"
-                    " what it has done."
-                ) from None
-            raise ToolError(f"{self.options.name}: {one_line(str(error), 1_000)}") from None
+                raise ToolError(f"The MCP server {name} ended while {what} ran.{unknown}") from None
+            raise ToolError(f"{name}: {one_line(str(error), 1_000)}") from None
         except Exception as error:  # noqa: BLE001  # the SDK raises what its parts raise
             self._wake(lost=True)
-            raise ToolError(f"The call of {tool} failed: {_described(error)}") from None
+            raise ToolError(f"The call of {what} failed: {described(error)}") from None
 
     async def aclose(self) -> None:
         """End the connection, and a program with all that it started."""
@@ -120,7 +151,7 @@ class Server:
             except TimeoutError:
                 self.failure = f"it did not answer within {START_SECONDS:.0f} s"
             except Exception as error:  # noqa: BLE001  # as above; it is tried again
-                self.failure = _described(error)
+                self.failure = described(error)
             finally:
                 self._client = None
             if self._closed:
@@ -145,16 +176,21 @@ class Server:
             asyncio.timeout(START_SECONDS) as timer,
             Client(transport, message_handler=self._heard, cache=None) as client,
         ):
-            self.definitions = await self._listed(client)
+            self.offered = await listed(client, self.options.name)
             timer.reschedule(None)
             self._client, self.state, self.failure = client, State.RUNNING, ""
             self._settled.set()
-            while True:
-                await self._woken.wait()
-                self._woken.clear()
-                if self._lost:
-                    return
-                self.definitions = await self._listed(client)
+            listening = asyncio.create_task(listen(client, self._changed))
+            try:
+                while True:
+                    await self._woken.wait()
+                    self._woken.clear()
+                    if self._lost:
+                        return
+                    self.offered = await listed(client, self.options.name)
+            finally:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
 
     @asynccontextmanager
     async def _transport(self) -> AsyncIterator[Any]:
@@ -174,43 +210,14 @@ class Server:
         ):
             yield streams
 
-    async def _listed(self, client: Client) -> tuple[Definition, ...]:
-        found: dict[str, Definition] = {}
-        self.left_out, cursor = 0, None
-        for _ in range(MOST_PAGES):
-            page = await client.list_tools(cursor=cursor)
-            for tool in page.tools:
-                one = Definition.of(
-                    self.options.name, tool.name, tool.description or "", tool.input_schema
-                )
-                if one is None or tool.name in found or len(found) == MOST_TOOLS:
-                    self.left_out += 1
-                else:
-                    found[tool.name] = one
-            cursor = page.next_cursor
-            if not cursor:
-                break
-        return tuple(found.values())
-
     async def _heard(self, message: object) -> None:
-        """Look at the tools again where the server says that they have changed."""
-        if type(message).__name__ == "ToolListChangedNotification":
-            self._wake(lost=False)
+        """Look at what it offers again where the server says that it has changed."""
+        if heard(message):
+            self._changed()
+
+    def _changed(self) -> None:
+        self._wake(lost=False)
 
     def _wake(self, *, lost: bool) -> None:
         self._lost = self._lost or lost
         self._woken.set()
-
-
-def _described(error: BaseException) -> str:
-    """Return the first cause, on one line."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, ConfigError):
-        return str(error)
-    if isinstance(error, FileNotFoundError):
-        return f"there is no program {error.filename}"
-    if isinstance(error, ValidationError):
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        return one_line(f"what it sent is malformed: {where}", 300)
-    return one_line(f"{str(error) or type(error).__name__}", 300)

@@ -12,7 +12,9 @@ from victor.config.files import data_folder
 from victor.errors import ConfigError
 from victor.mcp.approvals import Approvals
 from victor.mcp.definition import Definition, offered_name
+from victor.mcp.offers import Offer
 from victor.mcp.options import ServerOptions
+from victor.mcp.resources import ListResources, ReadResource
 from victor.mcp.server import Server, State
 from victor.mcp.tool import McpTool
 from victor.messages import ToolCall
@@ -44,7 +46,7 @@ class McpServers:
         self._wait = wait
         self._names: dict[tuple[str, str], str] = {}
         self._taken: set[str] = set()
-        self._tools: dict[str, McpTool] = {}
+        self._tools: dict[str, ITool] = {}
         self._refused: set[tuple[str, str]] = set()
         self._told: dict[str, str] = {}
         self._started = False
@@ -68,32 +70,43 @@ class McpServers:
             for one in late:
                 one.cancel()
 
-    def unapproved(self, server: Server) -> tuple[Definition, ...]:
+    def unapproved(self, server: Server) -> tuple[Offer, ...]:
         """Return what a person has not approved, or not as it is now. Raises `ConfigError`."""
         approved, options = self._approvals.approved, server.options
-        return tuple(one for one in server.definitions if not approved(options, one))
+        return tuple(one for one in server.offered.offers if not approved(options, one))
 
-    def question(self, server: Server, definitions: tuple[Definition, ...]) -> str:
+    def readable(self) -> tuple[Server, ...]:
+        """Return the servers with resources that a person has agreed to be read.
+
+        Raises `ConfigError`.
+        """
+        return tuple(
+            server
+            for server in self.servers
+            if server.offered.reading is not None
+            and self._approvals.approved(server.options, server.offered.reading)
+        )
+
+    def question(self, server: Server, offers: tuple[Offer, ...]) -> str:
         """Return what a person is asked: every word that the model would be told."""
         options = server.options
-        lines = [f"Offer these tools of the MCP server {options.name} ({one_line(options.place)})?"]
-        for one in definitions:
+        place = one_line(options.place)
+        lines = [f"Use what the MCP server {options.name} ({place}) offers?"]
+        for one in offers:
             changed = self._approvals.difference(options, one)
             lines += ["", f"CHANGED since you approved it:\n{changed}" if changed else one.text]
         return "\n".join(lines)
 
-    def approve(
-        self, server: Server, definitions: tuple[Definition, ...], *, keep: bool = True
-    ) -> None:
-        """Approve the definitions. Raises `ConfigError` where that cannot be kept."""
-        self._approvals.approve(server.options, definitions, keep=keep)
+    def approve(self, server: Server, offers: tuple[Offer, ...], *, keep: bool = True) -> None:
+        """Approve the offers. Raises `ConfigError` where that cannot be kept."""
+        self._approvals.approve(server.options, offers, keep=keep)
 
     async def aclose(self) -> None:
         """End all of them."""
         await asyncio.gather(*(server.aclose() for server in self.servers))
 
     async def _adopt(self, server: Server) -> None:
-        """Take in the tools of a server, those that are new after asking."""
+        """Take in what a server offers, what is new after asking."""
         name = server.options.name
         if server.state is not State.RUNNING:
             self._tell_once(name, server.failure or "it has not answered yet; it may join later")
@@ -105,21 +118,27 @@ class McpServers:
             offered = [
                 one for one in server.definitions if self._approvals.approved(server.options, one)
             ]
+            readable = self.readable()
         except ConfigError as error:
             self._tell_once(name, str(error))
             return
         for one in offered:
             known = self._name(one)
-            if known not in self._tools or self._tools[known].definition != one:
+            if getattr(self._tools.get(known), "definition", None) != one:
                 self._tools[known] = McpTool(server, one, known)
+        if readable and ReadResource.spec.name not in self._tools:
+            for tool in (ListResources(self.readable), ReadResource(self.readable)):
+                self._tools[tool.spec.name] = tool
+        if server.offered.faults:
+            self._tell_once(name, "; ".join(server.offered.faults))
 
-    async def _ask(self, server: Server, asked: tuple[Definition, ...]) -> None:
+    async def _ask(self, server: Server, asked: tuple[Offer, ...]) -> None:
         name = server.options.name
         if self._approver is None:
-            said = f"{len(asked)} of its tools are not approved, so they are not offered"
+            said = f"{len(asked)} of its offers are not approved, so they are not used"
             self._tell_once(name, f"{said}. `victor mcp approve {name}` shows them, and asks")
             return
-        call = ToolCall(f"mcp_{name}", f"mcp__{name}", {"tools": [one.name for one in asked]})
+        call = ToolCall(f"mcp_{name}", f"mcp__{name}", {"offers": [one.key for one in asked]})
         answer = await self._approver.approve(call, self.question(server, asked))
         if answer is Approval.REFUSED or not answer:
             self._refused |= {(name, one.digest) for one in asked}
@@ -128,8 +147,8 @@ class McpServers:
         person = isinstance(self._approver, IRememberingApprover)
         self.approve(server, asked, keep=person)
 
-    def _was_refused(self, definition: Definition) -> bool:
-        return (definition.server, definition.digest) in self._refused
+    def _was_refused(self, offer: Offer) -> bool:
+        return (offer.server, offer.digest) in self._refused
 
     def _name(self, definition: Definition) -> str:
         key = (definition.server, definition.name)

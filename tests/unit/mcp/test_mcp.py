@@ -193,7 +193,7 @@ async def test_without_a_person_nothing_new_is_offered_and_that_is_said_once(
     assert await servers.join() == ()
     assert await servers.join() == ()
     assert len(failures) == 1
-    assert "1 of its tools are not approved" in failures[0]
+    assert "1 of its offers are not approved" in failures[0]
     server = servers.servers[0]
     servers.approve(server, servers.unapproved(server))
     assert [tool.spec.name for tool in await servers.join()] == ["mcp__odd__act"]
@@ -233,7 +233,7 @@ async def test_hostile_names_and_texts_are_made_harmless(tmp_path: Path) -> None
     told = odd("names", tmp_path / "x")
     async with running(tmp_path, approver=person, odd=told) as (servers, _):
         tools = await named(servers)
-        assert servers.servers[0].left_out == 4
+        assert servers.servers[0].offered.left_out == 4
     assert len(tools) == 6
     for name, tool in tools.items():
         assert len(name) <= 64
@@ -319,7 +319,10 @@ async def test_every_part_of_a_result_is_shown_or_named(
         assert tool.paths({}, environment) == ()
     first, link, text, blob, audio, *pictures = output.content.splitlines()
     assert (first, link, text) == ("words", "[resource file:///b: b]", "inner words")
-    assert (blob, audio) == ("[file:///a: no text]", "[audio that cannot be shown]")
+    assert (blob, audio) == (
+        "[file:///a: 3 bytes of text/plain that cannot be shown]",
+        "[audio that cannot be shown]",
+    )
     assert [image.data for image in output.images] == ([b"\x89PNG"] if sees_images else [])
     assert pictures == ["[image that cannot be shown]"] * (2 if sees_images else 3)
 

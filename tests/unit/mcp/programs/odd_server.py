@@ -35,16 +35,32 @@ def tools() -> list[dict[str, object]]:
 def answer(request: dict[str, object]) -> object:
     match request["method"]:
         case "initialize":
+            reads = {"resources": {}, "prompts": {}} if reads_only() else {}
             return {
                 "protocolVersion": "2025-06-18",
-                "capabilities": {"tools": {"listChanged": True}},
+                "capabilities": reads or {"tools": {"listChanged": True}},
                 "serverInfo": {"name": "odd", "version": "1"},
             }
+        case "resources/list" if how == "many":
+            uris = ["a b", *(f"n://{number}" for number in range(150))]
+            return {"resources": [{"uri": uri, "name": "n"} for uri in uris]}
+        case "prompts/list" if how == "many":
+            return {"prompts": [{"name": 5}]}
+        case "resources/templates/list" if how == "forms":
+            every = {"uriTemplate": "secret://{all}", "name": "all", "description": "Everything."}
+            form = {"uriTemplate": "n://{number}", "name": "n"}
+            return {"resourceTemplates": [form, every] if file.exists() else [form]}
+        case "tools/list" if reads_only():
+            return None
         case "tools/list":
             return {"tools": tools()}
         case "tools/call":
             return called()
     return None
+
+
+def reads_only() -> bool:
+    return how in {"forms", "many"}
 
 
 def called() -> object:
