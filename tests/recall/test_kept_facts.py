@@ -44,10 +44,17 @@ class Source(StrEnum):
     AGENT = "agent"
 
 
+@dataclass(frozen=True)
+class Fact:
+    source: Source
+    text: str
+    topic: str
+
+
 @dataclass
 class Conversation:
     messages: list[Message] = field(default_factory=list)
-    facts: list[tuple[Source, str]] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
 
     def step(self, name: str, path: str, output: str) -> None:
         call = ToolCall(f"{name}-{len(self.messages)}", name, {"path": path})
@@ -64,7 +71,7 @@ def conversation(seed: int) -> Conversation:
         path = f"lib/{name.replace('.', '/')}.py"
         demand = f"never touch line {dice.randint(10, 900)} of {path}, ticket T-{seed}{task:02}"
         made.messages.append(user(f"Explain how {name} works for our guide; {demand}."))
-        made.facts.append((Source.USER, demand))
+        made.facts.append(Fact(Source.USER, demand, name))
         lines = source.splitlines()
         outline = [node for node in ast.parse(source).body if hasattr(node, "name")]
         listing = "\n".join(f"{node.lineno}: {getattr(node, 'name', '')}" for node in outline)
@@ -73,11 +80,11 @@ def conversation(seed: int) -> Conversation:
             part = "\n".join(lines[node.lineno - 1 : node.lineno + 60])
             made.step("read", f"{path}:{node.lineno}", part)
             telling = [line.strip() for line in part.splitlines() if len(line.strip()) > 20]
-            made.facts.append((Source.TOOL, dice.choice(telling)))
+            made.facts.append(Fact(Source.TOOL, dice.choice(telling), name))
             stated = f"{getattr(node, 'name', '')} begins in line {node.lineno} of {path}"
             made.messages.append(assistant(f"{stated}. It is one of the module's main parts."))
             made.messages.append(user("Go on."))
-            made.facts.append((Source.AGENT, stated))
+            made.facts.append(Fact(Source.AGENT, stated, name))
         made.messages[-1] = user("Good, that is enough of this module.")
         made.messages.append(assistant(f"{name} is described. The next one, please."))
     made.messages.append(user("Now write down what you found of the first and the last module."))
@@ -102,31 +109,44 @@ class Kept:
     all_reached: float
 
 
-async def kept(talk: Conversation, name: str, share: float, folder: Path) -> Kept:
-    """Compact to `share` of the tokens and look for each fact."""
+async def compacted(
+    talk: Conversation, name: str, share: float, folder: Path, focus: str = ""
+) -> str:
+    """Compact to `share` of the tokens and return what the model sees then."""
     size = sum(map(tokens.of_message, talk.messages))
     known = strategies(text_likeness)
     coordinator = ContextCoordinator(
         name, threshold=1.0, strategies=known, left_out=Outputs(folder)
     )
-    coordinator.start_session(f"{name}-{share}")
+    coordinator.start_session(f"{name}-{share}-{focus}")
     coordinator.append(*talk.messages)
     # A compaction aims at half of the room, and comes at the whole of it.
-    context = await coordinator.fit(int(size * share * 2) - 1, 0, lambda event: None, None)
+    room = int(size * share * 2) - 1
+    context = await coordinator.compact(room, 0, lambda event: None, None, focus)
     assert sum(map(tokens.of_message, context.messages)) <= size * share * 2
-    here = words(context.messages)
+    return words(context.messages)
+
+
+def found(talk: Conversation, text: str, source: Source | None = None, topic: str = "") -> float:
+    """Return the share of the facts, of one source or topic, that stand in `text`."""
+    facts = [
+        fact.text
+        for fact in talk.facts
+        if source in (None, fact.source) and topic in ("", fact.topic)
+    ]
+    return sum(fact in text for fact in facts) / len(facts)
+
+
+async def kept(talk: Conversation, name: str, share: float, folder: Path) -> Kept:
+    """Compact to `share` of the tokens and look for each fact."""
+    here = await compacted(talk, name, share, folder)
     files = [file.read_text("utf-8") for file in folder.rglob("left-out.md") if str(file) in here]
     reach = "\n".join((here, *files))
-
-    def found(text: str, source: Source | None = None) -> float:
-        facts = [fact for who, fact in talk.facts if source in (None, who)]
-        return sum(fact in text for fact in facts) / len(facts)
-
     return Kept(
-        {source: found(here, source) for source in Source},
-        {source: found(reach, source) for source in Source},
-        found(here),
-        found(reach),
+        {source: found(talk, here, source) for source in Source},
+        {source: found(talk, reach, source) for source in Source},
+        found(talk, here),
+        found(talk, reach),
     )
 
 
@@ -157,3 +177,21 @@ async def test_facts_survive_compaction(
     assert sum(row.all_seen for row in hybrid) >= sum(row.all_seen for row in plain)
     if share >= 0.25:
         assert min(row.seen[Source.USER] for row in hybrid) >= 0.9
+
+
+@pytest.mark.parametrize("share", [0.25, 0.1])
+@pytest.mark.parametrize("name", ["semantic", "hybrid"])
+async def test_what_the_focus_names_is_kept_more_than_without_it(
+    talks: list[Conversation], name: str, share: float, tmp_path: Path
+) -> None:
+    """Of what tools gave about modules from the middle of the conversation."""
+    plain, focused = [], []
+    for talk in talks:
+        for topic in list(dict.fromkeys(fact.topic for fact in talk.facts))[5:8]:
+            here = await compacted(talk, name, share, tmp_path)
+            plain.append(found(talk, here, Source.TOOL, topic))
+            here = await compacted(talk, name, share, tmp_path, f"how {topic} works")
+            focused.append(found(talk, here, Source.TOOL, topic))
+    without, with_it = sum(plain) / len(plain), sum(focused) / len(focused)
+    print(f"{share:4.0%} {name:13} of the focus: {with_it:4.0%}, without it {without:4.0%}")
+    assert with_it > without + 0.2

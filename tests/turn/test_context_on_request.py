@@ -53,7 +53,7 @@ async def test_compaction_by_hand_gives_a_receipt_and_follows_the_focus(new: New
 
     assert isinstance(done, ContextCompacted)
     assert (done.reason, done.strategy, done.tokens_before) == (
-        "asked for",
+        "asked for, above all to keep: the port number",
         "summarization",
         before,
     )

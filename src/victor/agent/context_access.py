@@ -45,8 +45,8 @@ class ContextAccess(SessionAccess):
     async def compact(self, focus: str = "") -> ContextCompacted | None:
         """Make the context smaller now; return the receipt, None where nothing could be left out.
 
-        `focus` tells a summary what to keep above all. The record keeps everything, and
-        `undo_compaction` takes it back. Raises `CompactionError`, `ProviderError`,
+        `focus` says what to keep above all: relevance and summaries go by it. The record keeps
+        everything, and `undo_compaction` takes it back. Raises `CompactionError`, `ProviderError`,
         `BudgetExceeded` or `SessionError`.
         """
         self._enter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from victor import steps
-from victor.context.semantic import most_relevant
+from victor.context.semantic import matching, most_relevant
 from victor.context.summarization import summarized
 from victor.context.targeted import TargetedStrategy
 from victor.context.tool_results import elide_old_results
@@ -22,7 +22,8 @@ class HybridStrategy(TargetedStrategy):
     """Elides old tool results first; then keeps the most relevant steps, and sums up the others.
 
     Each means is used only where the one before was not enough. Without a model to ask, or when it
-    fails, a note stands in the summary's place. The user's own words stay.
+    fails, a note stands in the summary's place. The user's own words stay. What speaks of the focus
+    of the request keeps its results, and is kept first.
     """
 
     def __init__(self, likeness: ITextLikeness | None = None) -> None:
@@ -31,7 +32,10 @@ class HybridStrategy(TargetedStrategy):
     async def compact_to(self, context: Context, request: CompactionRequest) -> Context:
         """Return the context, made smaller as far as the target asks for."""
         target, count = request.target_tokens, request.count
-        messages = elide_old_results(context.messages, target, count)
+        whole = steps.blocks(context.messages, count)
+        focused = await matching(whole, request, self._likeness)
+        spared = frozenset(id(one) for index in focused for one in whole[index].messages)
+        messages = elide_old_results(context.messages, target, count, spared)
         parts = steps.blocks(messages, count)
         if sum(part.tokens for part in parts) <= target:
             return Context(messages)
@@ -42,7 +46,6 @@ class HybridStrategy(TargetedStrategy):
             left_out = sum(part.tokens for i, part in enumerate(parts) if i not in kept)
             if left_out >= _WORTH_A_SUMMARY:
                 try:
-                    whole = steps.blocks(context.messages, count)
                     return Context(await summarized(parts, kept, request, whole=whole))
                 except (CompactionError, ProviderError):
                     pass  # A summary is the better note, but only a note.

@@ -19,6 +19,10 @@ _EARLIER_GOALS = (0.5, 0.25, 0.125)
 """Weight of the user messages before the newest one, newest first."""
 _FOCUS = 4.0
 """Weight of what the person wants to be kept above all."""
+_FOCUSED = 0.4
+"""Share of the target within which what speaks of the focus keeps its results."""
+_SPEAKS_OF_IT = 0.3
+"""Score from which on a step speaks of the focus; the best has 1."""
 _RECENT_STEPS = 0.15
 """Share of the target that the newest steps get whatever they speak of."""
 _AGE = 0.2
@@ -72,6 +76,28 @@ async def most_relevant(
     return kept
 
 
+async def matching(
+    parts: tuple[Block, ...], request: CompactionRequest, likeness: ITextLikeness | None = None
+) -> set[int]:
+    """Return the indices of the blocks that speak of the focus most; none without a focus.
+
+    They take a part of the target that leaves room for what must be kept.
+    """
+    if not request.focus:
+        return set()
+    goals = [(request.focus, 1.0)]
+    scores = await asyncio.to_thread(_likeness, [_text(part) for part in parts], goals, likeness)
+    room = int(request.target_tokens * _FOCUSED)
+    found: set[int] = set()
+    for index in sorted(range(len(parts)), key=lambda i: (-scores[i], -i)):
+        if scores[index] < _SPEAKS_OF_IT:
+            break
+        if parts[index].tokens <= room:
+            found.add(index)
+            room -= parts[index].tokens
+    return found
+
+
 def _keep_recent(parts: tuple[Block, ...], kept: set[int], room: int, recent: int) -> int:
     """Add the newest blocks, as far as `recent` tokens reach; return the room that is left."""
     recent = min(recent, room)
@@ -88,18 +114,25 @@ def _keep_recent(parts: tuple[Block, ...], kept: set[int], room: int, recent: in
 
 def _scores(parts: tuple[Block, ...], focus: str, likeness: ITextLikeness | None) -> list[float]:
     texts = [_text(part) for part in parts]
+    scores = _likeness(texts, _goals(parts, texts, focus), likeness)
+    return [score + _AGE * (place + 1) / len(parts) for place, score in enumerate(scores)]
+
+
+def _likeness(
+    texts: list[str], goals: list[tuple[str, float]], likeness: ITextLikeness | None
+) -> list[float]:
+    """Return how well each text answers the goals, each with its weight; the best has about 1."""
     index = relevance.Bm25([relevance.weights(text) for text in texts])
-    goals = _goals(parts, texts, focus)
     weighed = (relevance.weights(text, weight) for text, weight in goals)
     scores = _of_best(index.scores(relevance.merged(*weighed)))
-    if likeness is not None:
-        compared = likeness.index(tuple(_ends(text, _COMPARED) for text in texts))
-        alike = [0.0] * len(texts)
-        for text, weight in goals:
-            for place, score in enumerate(compared.scores(_ends(text, _COMPARED))):
-                alike[place] += weight * max(score, 0.0)
-        scores = [(one + other) / 2 for one, other in zip(scores, _of_best(alike), strict=True)]
-    return [score + _AGE * (place + 1) / len(parts) for place, score in enumerate(scores)]
+    if likeness is None:
+        return scores
+    compared = likeness.index(tuple(_ends(text, _COMPARED) for text in texts))
+    alike = [0.0] * len(texts)
+    for text, weight in goals:
+        for place, score in enumerate(compared.scores(_ends(text, _COMPARED))):
+            alike[place] += weight * max(score, 0.0)
+    return [(one + other) / 2 for one, other in zip(scores, _of_best(alike), strict=True)]
 
 
 def _of_best(scores: list[float]) -> list[float]:

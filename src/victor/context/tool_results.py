@@ -24,11 +24,15 @@ class ToolResultsStrategy(TargetedStrategy):
 
 
 def elide_old_results(
-    messages: tuple[Message, ...], target: int, count: Count
+    messages: tuple[Message, ...],
+    target: int,
+    count: Count,
+    spared: frozenset[int] = frozenset(),
 ) -> tuple[Message, ...]:
     """Return `messages` with results elided, oldest first, until they take `target` tokens.
 
-    The last step's results, and those within the newest quarter of the target, are kept.
+    The last step's results, those within the newest quarter of the target, and those of the
+    messages whose `id` is `spared` are kept.
     """
     sizes = [count(message) for message in messages]
     total = sum(sizes)
@@ -39,7 +43,7 @@ def elide_old_results(
     for index in range(_start_of_recent(messages, sizes, target)):
         message = messages[index]
         calls.update((call.id, call) for call in message.tool_calls)
-        if message.role is not Role.TOOL:
+        if message.role is not Role.TOOL or id(message) in spared:
             continue
         results = (
             steps.elided(result, calls.get(result.call_id)) for result in message.tool_results

@@ -37,9 +37,13 @@ def talk(question: str, answer: str) -> tuple[Message, Message]:
 
 
 async def compacted(
-    name: str, messages: tuple[Message, ...], target: int, summarize: Summarizer | None = None
+    name: str,
+    messages: tuple[Message, ...],
+    target: int,
+    summarize: Summarizer | None = None,
+    focus: str = "",
 ) -> tuple[Message, ...]:
-    request = CompactionRequest(target, tokens.of_message, summarize)
+    request = CompactionRequest(target, tokens.of_message, summarize, focus)
     strategy = STRATEGIES[name]()
     assert isinstance(strategy, BaseCompactionStrategy)
     result = await strategy.compact_to(Context(messages), request)
@@ -142,6 +146,28 @@ async def test_go_on_is_understood_by_what_was_asked_before() -> None:
     left = await compacted("semantic", messages, size(messages) // 3)
 
     assert "lacks the tenant" in words(left)
+
+
+@pytest.mark.parametrize("name", ["semantic", "hybrid"])
+async def test_the_focus_goes_before_what_the_newest_messages_speak_of(name: str) -> None:
+    files = [m for n in range(12) for m in read(f"{n}.py", f"the printer of floor {n}. " * 60)]
+    files[8:8] = read("db.py", "the schema of the customers table. " * 70)
+    messages = (user("Go."), *files, user("Which printer is on floor 3?"))
+
+    plain = await compacted(name, messages, size(messages) // 4)
+    focused = await compacted(name, messages, size(messages) // 4, focus="the database schema")
+
+    assert "customers table. the schema" not in words(plain)
+    assert "customers table. the schema" in words(focused)
+    assert size(focused) <= size(messages) // 4
+
+
+async def test_a_focus_that_nothing_speaks_of_changes_nothing() -> None:
+    messages = (user("Go."), *(m for i in range(8) for m in read(f"{i}.py", LONG)))
+
+    plain = await compacted("hybrid", messages, size(messages) // 4)
+
+    assert await compacted("hybrid", messages, size(messages) // 4, focus="xyzzy") == plain
 
 
 async def test_a_summary_takes_the_place_of_the_older_messages_and_lists_the_files() -> None:

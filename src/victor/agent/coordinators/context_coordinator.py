@@ -160,7 +160,8 @@ class ContextCoordinator:
         """
         room = window - overhead
         limit = min(int(room * self._threshold), self._tally.total - 1)
-        return await self._make_smaller(limit, room, emit, summarize, ASKED_FOR, focus)
+        reason = f"{ASKED_FOR}, above all to keep: {focus}" if focus else ASKED_FOR
+        return await self._make_smaller(limit, room, emit, summarize, reason, focus)
 
     async def _make_smaller(
         self,
