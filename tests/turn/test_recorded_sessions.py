@@ -146,3 +146,42 @@ async def test_an_ephemeral_session_keeps_not_one_byte(new: New, home_of_its_own
         assert result.full_output == ""
         await orchestrator.undo()
     assert list(home_of_its_own.rglob("*")) == []
+
+
+async def test_what_a_session_set_aside_is_read_by_it_and_its_forks_and_no_other(
+    new: New, home_of_its_own: Path
+) -> None:
+    provider = ScriptedProvider([call("much")], "set aside")
+    async with new(provider=provider, ephemeral=False) as orchestrator:
+        orchestrator.tool_coordinator.add_tool(much)
+        await orchestrator.chat("look")
+        first = orchestrator.session_id
+    (file,) = (home_of_its_own / "outputs" / first).iterdir()
+    attempts = [
+        call("read", path=str(file)),
+        call("grep", pattern="secret", path=str(file.parent)),
+        call("glob", pattern="*", path=str(file.parent.parent)),
+        call("list", path=str(file.parent)),
+    ]
+
+    async def told(begin: Callable[[AgentOrchestrator], Any]) -> tuple[str, tuple[bool, ...]]:
+        provider = ScriptedProvider(attempts, "done")
+        async with new(provider=provider, ephemeral=False) as orchestrator:
+            await begin(orchestrator)
+            await orchestrator.chat("read on")
+            results = provider.requests[1].messages[-1].tool_results
+            return orchestrator.session_id, tuple(result.is_error for result in results)
+
+    async def nothing(_: AgentOrchestrator) -> None:
+        """Begin anew."""
+
+    _, refused = await told(nothing)
+    assert refused == (True, True, True, True)
+    _, refused = await told(lambda one: one.resume(first))
+    assert refused == (False, False, True, False)
+    fork, refused = await told(lambda one: one.fork(first))
+    assert refused == (False, False, True, False)
+    _, refused = await told(lambda one: one.fork(fork))
+    assert refused == (False, False, True, False)
+    _, refused = await told(lambda one: one.resume(fork))
+    assert refused == (False, False, True, False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ class Conversation:
         self._guard = parts.bus.guard
         self._begun = False
         self._resumed = False
+        self._forked_from: tuple[str, ...] = ()
+        """The session that it is a copy of, the one that this is a copy of, and so on."""
         self._turns = 0
         self._restored: tuple[str, ...] = ()
         """Files that were taken back or brought back, which the model does not know yet."""
@@ -101,6 +104,7 @@ class Conversation:
             tell = getattr(parts.coordinators[name], "start_session", None)
             if tell is not None:
                 self._guard.require(name, "start_session", partial(tell, self.session_id))
+        parts.set_aside.belong_to(self.session_id, *self._forked_from)
         start = parts.coordinators["session"].start
         await self._guard.critical("session", "start", lambda: start(info))
         self._begun = True
@@ -144,6 +148,7 @@ class Conversation:
         self._parts.turn_loop.forget_mode()
         self._parts.turn_loop.remember(records)
         self.session_id = session_id
+        self._forked_from = await self._ancestors(session_id)
         self._resumed = True
         self._turns = last_number(records)
         self._restored = restored_files(records)
@@ -152,6 +157,14 @@ class Conversation:
         self._unfinished = None if left is None else (records, left)
         in_force: tuple[Message, ...] = context.get_context().messages
         return in_force
+
+    async def _ancestors(self, session_id: str) -> tuple[str, ...]:
+        """Return the sessions that it was forked from, as far as they are still on record."""
+        session, found = self._parts.coordinators["session"], list[str]()
+        with suppress(SessionNotFound):
+            while (session_id := (await session.info(session_id)).parent) not in ("", *found):
+                found.append(session_id)
+        return tuple(found)
 
     async def _finish(self, records: tuple[Record, ...], left: Unfinished) -> None:
         """Run the calls that a crash interrupted and that may run again; the model sees the rest

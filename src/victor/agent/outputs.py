@@ -10,13 +10,12 @@ import asyncio
 import os
 import re
 import shutil
-from hashlib import sha256
 from pathlib import Path
 
 from victor.messages import ToolCall
+from victor.set_aside import folder_of
 
 LEFT_OUT = "left-out.md"
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Outputs:
@@ -30,7 +29,7 @@ class Outputs:
         """Write a call's output to a file of its own and return its path. Raises `OSError`."""
         self._kept += 1
         name = re.sub(r"[^A-Za-z0-9_-]", "_", f"{call.name}-{call.id}")[:80]
-        file = self._of(session_id) / f"{name}-{self._kept}.txt"
+        file = self.of(session_id) / f"{name}-{self._kept}.txt"
         return await asyncio.to_thread(_write, file, content)
 
     async def append(self, session_id: str, text: str) -> Path:
@@ -38,21 +37,17 @@ class Outputs:
 
         Raises `OSError`.
         """
-        return await asyncio.to_thread(_append, self._of(session_id) / LEFT_OUT, text)
+        return await asyncio.to_thread(_append, self.of(session_id) / LEFT_OUT, text)
 
     async def forget(self, session_id: str) -> None:
         """Delete what the session has set aside. Raises `OSError`."""
-        folder = self._of(session_id)
+        folder = self.of(session_id)
         if session_id and folder.is_dir():
             await asyncio.to_thread(shutil.rmtree, folder)
 
-    def _of(self, session_id: str) -> Path:
-        if not session_id:
-            return self._folder
-        # Ids may come from outside and are no file names.
-        plain = _PLAIN.fullmatch(session_id)
-        digest = sha256(session_id.encode(errors="surrogatepass")).hexdigest()[:32]
-        return self._folder / (session_id if plain else f"session.{digest}")
+    def of(self, session_id: str) -> Path:
+        """Return the folder of the session's files."""
+        return folder_of(self._folder, session_id)
 
 
 def _write(file: Path, content: str) -> Path:

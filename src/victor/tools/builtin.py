@@ -20,7 +20,7 @@ from victor.tools.shell import Shell
 from victor.tools.task import Task
 from victor.tools.todo import Todo
 from victor.tools.web import web_tools
-from victor.tools.workspace import Workspace
+from victor.tools.workspace import Folders, Workspace
 from victor.tools.write import Write
 
 
@@ -28,6 +28,7 @@ def builtin_tools(
     workspace: Path | str,
     *,
     readable: tuple[Path, ...] = (),
+    own: Folders = tuple,
     passed_on: tuple[str, ...] = (),
     person: IAnswerer | None = None,
     subagents: ISubagents | None = None,
@@ -38,13 +39,14 @@ def builtin_tools(
 ) -> tuple[ITool, ...]:
     """Return the built-in tools for a workspace.
 
-    Folders in `readable`, such as that of capped results, may be read, too. `passed_on` names
-    environment variables that commands are given beside the harmless ones. `person` answers
-    questions; without `subagents` there is no `task`. Commands run in
-    `sandbox`, may do beside changing the workspace what `policy` says, and take what `limits` let
-    them; what they print beyond what the model is shown goes to files in `spill_folder`.
+    Folders in `readable`, such as those of skills, may be read, too, and what `own` returns: where
+    the conversation's capped results are. `passed_on` names environment variables that commands are
+    given beside the harmless ones. `person` answers questions; without `subagents` there is no
+    `task`. Commands run in `sandbox`, may do beside changing the workspace what `policy` says, and
+    take what `limits` let them; what they print beyond what the model is shown goes to files in
+    `spill_folder`.
     """
-    inside = Workspace(Path(workspace), readable)
+    inside = Workspace(Path(workspace), readable, own)
     seen = SeenFiles()
     background = Background()
     shell = Shell(

@@ -21,6 +21,7 @@ from victor.protocols import (
     ToolEnvironment,
     ToolOutput,
 )
+from victor.set_aside import folder_of
 from victor.tools.background import Background
 from victor.tools.child_environment import child_environment
 from victor.tools.kept_output import KeptOutput, file_in
@@ -147,8 +148,7 @@ class Shell:
         room = max(2_000, environment.output_limit * 9 // 10)
         if self.spill_folder is None:
             return KeptOutput(room)
-        session = environment.session_id
-        folder = self.spill_folder / session if session.isalnum() else self.spill_folder
+        folder = folder_of(self.spill_folder, environment.session_id)
         name = re.sub(r"[^A-Za-z0-9_-]", "_", f"shell-{environment.call_id}")[:80]
         return KeptOutput(room, file_in(folder, name))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from victor.beneath import open_beneath
 from victor.config.files import config_folder, data_folder
@@ -21,6 +22,9 @@ _LONGEST, _LONGEST_NAME = 4_000, 255
 _OF_THE_KERNEL = tuple(map(Path, ("/dev", "/proc", "/sys")))
 """No files, though they look like some: they tell of processes, keys in their environment too."""
 
+Folders: TypeAlias = Callable[[], tuple[Path, ...]]
+"""Returns folders as they are at that moment."""
+
 
 def _sealed() -> tuple[Path, ...]:
     """Return what is in no workspace, also where it lies below one: Victor's own folders, too.
@@ -32,11 +36,15 @@ def _sealed() -> tuple[Path, ...]:
 
 
 class Workspace:
-    """A resolved root folder. Files below `readable` may be read, too, and never written."""
+    """A resolved root folder. Files below `readable` may be read, too, and never written.
 
-    def __init__(self, root: Path, readable: tuple[Path, ...] = ()) -> None:
+    So may files below the resolved folders that `own` returns, which may be others later.
+    """
+
+    def __init__(self, root: Path, readable: tuple[Path, ...] = (), own: Folders = tuple) -> None:
         self.root = Path(os.path.realpath(root))
         self._readable = tuple(Path(os.path.realpath(folder)) for folder in readable)
+        self._own = own
         self._sealed = _sealed()
 
     def resolve(self, path: str) -> Path:
@@ -47,8 +55,8 @@ class Workspace:
         return self._confined(path, (self.root,))
 
     def resolve_readable(self, path: str) -> Path:
-        """Like `resolve`, but the folders `readable` count as inside."""
-        return self._confined(path, (self.root, *self._readable))
+        """Like `resolve`, but the folders that may be read count as inside."""
+        return self._confined(path, (self.root, *self._readable, *self._own()))
 
     def existing(self, path: str) -> Path:
         """Return `resolve_readable(path)` of something that exists; if not, name what is near."""
@@ -85,7 +93,7 @@ class Workspace:
 
     def root_of(self, path: Path) -> Path:
         """Return the folder that a resolved path is confined to: the root, or a readable one."""
-        roots = (self.root, *self._readable)
+        roots = (self.root, *self._readable, *self._own())
         return next((root for root in roots if path.is_relative_to(root)), self.root)
 
     @contextmanager

@@ -23,6 +23,7 @@ from victor.agent.turn_loop import TurnLoop
 from victor.permissions import rule_places
 from victor.plugins import Group
 from victor.protocols import IApprover, IProvider, ISandbox, ITool
+from victor.set_aside import SetAside
 
 if TYPE_CHECKING:
     from victor.config.settings import Settings
@@ -40,6 +41,7 @@ class Parts:
     bus: EventBus
     turn_loop: TurnLoop
     subagents: Subagents
+    set_aside: SetAside
 
 
 def assemble(
@@ -70,7 +72,8 @@ def assemble(
     coordinators: dict[str, Any] = {"config": config_coordinator}
     for name in COORDINATORS[1:]:
         coordinators[name] = _make(name, replaced.get(name), _MAKERS[name], given)
-    parts = Parts(coordinators, bus, TurnLoop(_stages(coordinators, config), bus), subagents)
+    turn_loop = TurnLoop(_stages(coordinators, config), bus)
+    parts = Parts(coordinators, bus, turn_loop, subagents, given.set_aside)
     _observe(coordinators, config, bus)
     configure(parts, config)
     return parts

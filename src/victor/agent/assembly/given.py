@@ -12,6 +12,7 @@ from victor.agent.event_bus import EventBus
 from victor.agent.subagents import Subagents
 from victor.events import CoordinatorFailed
 from victor.protocols import IApprover, IProvider, ISandbox, ITool
+from victor.set_aside import SetAside
 
 if TYPE_CHECKING:
     from victor.protocols.skill import Skill
@@ -53,6 +54,11 @@ class Given:
         from victor.storage.location import data_folder
 
         return None if self.config.get("ephemeral", False) else data_folder() / "outputs"
+
+    @cached_property
+    def set_aside(self) -> SetAside:
+        """What of that folder is the conversation's own."""
+        return SetAside(self.outputs)
 
     def failed_in(self, coordinator: str) -> OnFailure:
         """Return what tells as an event that a part of this coordinator has failed."""

@@ -56,7 +56,8 @@ def tool(given: Given) -> Any:
     if tools is None:
         built_in = builtin_tools(
             given.workspace,
-            readable=(*([] if spill is None else [spill]), *given.skill_folders),
+            readable=given.skill_folders,
+            own=given.set_aside.folders,
             person=given.approver if isinstance(given.approver, IAnswerer) else None,
             subagents=given.subagents if given.config.get("subagent_depth", 1) else None,
             sandbox=given.sandbox,
