@@ -23,6 +23,7 @@ class Environment(BasePromptContributor):
     """Folder, branch, system, shell and date, as they are when the session starts."""
 
     name = "environment"
+    constant = True
 
     def __init__(self, workspace: Path, *, today: date | None = None) -> None:
         """Describe `workspace` on the day `today`, by default the local date now."""

@@ -68,7 +68,7 @@ class Identity(BasePromptContributor):
         """
         self._folder = folder
         self._asked = template
-        self._template = find_template(template, folder)
+        self._use(find_template(template, folder))
 
     def priority(self) -> int:
         """Return the first place."""
@@ -78,13 +78,16 @@ class Identity(BasePromptContributor):
         """Adopt `system_prompt_template`. Raises `UnknownNameError` or `ConfigError`."""
         asked = config.get("system_prompt_template", self._asked)
         if asked != self._asked:
-            self._template = find_template(asked, self._folder)
+            self._use(find_template(asked, self._folder))
             self._asked = asked
 
     async def get_contribution(self, context: PromptContext) -> str:
         """Return the text. Raises `ConfigError` where a template cannot be rendered."""
-        template: Template | None = self._template
-        return IDENTITY if template is None else template.render(context)
+        return IDENTITY if self._template is None else self._template.render(context)
+
+    def _use(self, template: Template | None) -> None:
+        self._template = template
+        self.constant = template is None
 
 
 class Safety(BasePromptContributor):
@@ -92,6 +95,7 @@ class Safety(BasePromptContributor):
 
     name = "safety"
     mandatory = True
+    constant = True
 
     def priority(self) -> int:
         """Return the second place."""
@@ -111,6 +115,7 @@ class Modes(BasePromptContributor):
     """
 
     name = "modes"
+    constant = True
 
     def priority(self) -> int:
         """Return a place behind the rules."""
@@ -125,6 +130,7 @@ class TaskHints(BasePromptContributor):
     """How to go about common kinds of task. One text for all, for the sake of the cache."""
 
     name = "task_hints"
+    constant = True
 
     def __init__(self, *, enabled: bool = True) -> None:
         self._text = HINTS if enabled else ""

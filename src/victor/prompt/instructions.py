@@ -26,6 +26,7 @@ class ProjectInstructions(BasePromptContributor):
     """
 
     name = "project_instructions"
+    constant = True
 
     def __init__(self, workspace: Path) -> None:
         """Use the files in `workspace`; where one leads out of there, it is not read."""
@@ -103,6 +104,7 @@ class UserInstructions(BasePromptContributor):
     """The user's own words, from the setting `instructions`."""
 
     name = "user_instructions"
+    constant = True
 
     def __init__(self, text: str = "") -> None:
         self._text = _labelled(text)

@@ -16,6 +16,7 @@ class Skills(BasePromptContributor):
     """Name and description of each skill."""
 
     name = "skills"
+    constant = True
 
     def __init__(self, skills: tuple[Skill, ...]) -> None:
         lines = (f"- {skill.name}: {skill.description}" for skill in skills)

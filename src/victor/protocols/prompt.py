@@ -72,6 +72,9 @@ class BasePromptContributor(ABC):
     mandatory: bool = False
     """Whether the prompt must not be sent without this part."""
 
+    constant: bool = False
+    """Whether only `configure` and `renew` change the text: then it is asked for once."""
+
     @property
     def name(self) -> str:
         """What reports call this part."""

@@ -1,7 +1,7 @@
 """The system prompt: parts by contributors, in order of priority, and why each is there.
 
 A part that fails, hangs or gives what is no text is left out and reported; without a mandatory
-part there is no prompt. Contributors that answer from memory cost nothing, and where no part has
+part there is no prompt. A contributor of a constant part is asked once, and where no part has
 changed the prompt is the same object as before.
 """
 
@@ -48,6 +48,8 @@ class _Entry:
     mandatory: bool
     note: INoteContributor | None = None
     """The contributor again, where it writes notes."""
+    constant: str | None = None
+    """The part, where it need not be asked for again."""
     failures: int = 0
     """In a row."""
     rests_until: float = 0.0
@@ -136,6 +138,7 @@ class PromptCoordinator:
         Raises the `ConfigError` of the first that refuses its own; those before it keep theirs.
         """
         for entry in self._entries:
+            entry.constant = None
             _configure(entry.contributor, config)
         self._config = config
 
@@ -147,10 +150,10 @@ class PromptCoordinator:
         """
         if not isinstance(context, EllipsisType):
             self._context = context
-        facts = self._context
         entries = self._entries  # adding one meanwhile makes another list
         texts = [
-            await self._part(entry, entry.contributor.get_contribution, facts) for entry in entries
+            await self._contribution(entry) if entry.constant is None else entry.constant
+            for entry in entries
         ]
         if texts != self._texts or not texts:
             parts = zip(entries, map(str.strip, texts), strict=True)
@@ -174,6 +177,7 @@ class PromptCoordinator:
     def renew(self) -> None:
         """Let every contributor read anew what it keeps for the session: after a compaction."""
         for entry in self._entries:
+            entry.constant = None
             renew = getattr(entry.contributor, "renew", None)
             if renew is not None:
                 renew()
@@ -184,6 +188,13 @@ class PromptCoordinator:
             PromptPart(entry.name, entry.priority, text, tokens.of_text(text))
             for entry, text in self._built
         )
+
+    async def _contribution(self, entry: _Entry) -> str:
+        contributor = entry.contributor
+        text = await self._part(entry, contributor.get_contribution, self._context)
+        if getattr(contributor, "constant", False) and not entry.failures:
+            entry.constant = text
+        return text
 
     async def _part(self, entry: _Entry, ask: Callable[..., Awaitable[str]], *told: Any) -> str:
         """Return what the contributor says as it is; empty where it failed."""

@@ -60,6 +60,8 @@ class Misbehaves(BasePromptContributor):
                 return b"text"
             case "works":
                 return "well"
+            case "says how often it was asked":
+                return str(self.asked)
         return None
 
 
@@ -242,6 +244,33 @@ async def test_a_name_is_given_by_the_class_unless_there_is_a_better_one() -> No
     await prompt.build_system_prompt(PromptContext(requires_compliance=True))
 
     assert prompt.explain()[0].contributor == "CompliancePromptContributor"
+
+
+class Constant(Misbehaves):
+    """Says the same until it is configured or renewed."""
+
+    constant = True
+
+
+async def test_a_constant_part_is_asked_once_until_settings_or_a_compaction_may_change_it() -> None:
+    part, other = Constant("says how often it was asked"), Says("and more", priority=10)
+    prompt = PromptCoordinator([part, other])
+    for expected in ("1", "1"):
+        assert await prompt.build_system_prompt(PromptContext()) == f"{expected}\n\nand more"
+    other.text = "else"
+    assert await prompt.build_system_prompt(PromptContext()) == "1\n\nelse"
+    prompt.configure({})
+    assert await prompt.build_system_prompt(PromptContext()) == "2\n\nelse"
+    prompt.renew()
+    assert await prompt.build_system_prompt(PromptContext()) == "3\n\nelse"
+
+
+async def test_a_constant_part_that_failed_is_asked_again() -> None:
+    part = Constant("raises")
+    prompt = PromptCoordinator([part])
+    assert await prompt.build_system_prompt(PromptContext()) == ""
+    part.way = "says how often it was asked"
+    assert await prompt.build_system_prompt(PromptContext()) == "2"
 
 
 class Notes(Says):
