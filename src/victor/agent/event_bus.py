@@ -14,6 +14,8 @@ class _Listener:
     name: str
     hear: Emit
     observer: IObserver
+    puts_off: bool
+    """Whether there is anything to flush."""
     failing: bool = False
     """Its last event failed."""
     told_of_itself: bool = False
@@ -31,7 +33,8 @@ class EventBus:
     def add(self, name: str, observer: IObserver) -> None:
         """Let `observer` hear events, under this name in `health()`."""
         self.guard.register(name)
-        self._listeners += (_Listener(name, observer.on_event, observer),)
+        puts_off = getattr(type(observer), "flush", None) is not IObserver.flush
+        self._listeners += (_Listener(name, observer.on_event, observer, puts_off),)
 
     def remove(self, observer: IObserver) -> None:
         """Stop telling `observer`; one that was not told is no error."""
@@ -61,7 +64,8 @@ class EventBus:
     async def flush(self) -> None:
         """Let every observer do what it put off."""
         for listener in self._listeners:
-            await self.guard.optional(listener.name, "flush", listener.observer.flush, None)
+            if listener.puts_off:
+                await self.guard.optional(listener.name, "flush", listener.observer.flush, None)
 
     def _try_again(self, listener: _Listener, event: Event) -> None:
         if listener.told_of_itself or not self.guard.lets(listener.name):

@@ -20,5 +20,8 @@ class IObserver(Protocol):
         ...
 
     async def flush(self) -> None:
-        """Do what `on_event` put off. Called after each step, under a time limit."""
-        ...
+        """Do what `on_event` put off. Called after each step, under a time limit.
+
+        An observer that puts nothing off may derive from this class and leave it out.
+        """
+        return

@@ -7,6 +7,7 @@ import pytest
 from victor.agent.event_bus import EventBus
 from victor.agent.guard import State
 from victor.events import CoordinatorFailed, Event, TextDelta
+from victor.protocols import IObserver
 from victor.testing import RecordingObserver
 
 pytestmark = pytest.mark.anyio
@@ -35,6 +36,25 @@ def test_every_observer_hears_every_event() -> None:
     bus.add("second", second)
     bus.publish(TextDelta("a"))
     assert first.events == second.events == [TextDelta("a")]
+
+
+class Counts(IObserver):
+    """Puts nothing off."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+
+    def on_event(self, event: Event) -> None:
+        self.heard += 1
+
+
+async def test_an_observer_that_puts_nothing_off_needs_no_flush() -> None:
+    bus, counts = EventBus(), Counts()
+    bus.add("counts", counts)
+    bus.publish(TextDelta("a"))
+    await bus.flush()
+    assert (counts.heard, bus.guard.health()["counts"].calls) == (1, 0)
+    assert await counts.flush() is None
 
 
 def test_a_removed_observer_hears_nothing() -> None:

@@ -26,6 +26,7 @@ from victor.events import (
     TurnStarted,
 )
 from victor.messages import Usage
+from victor.protocols import IObserver
 from victor.protocols.metrics import Latency, MetricsSnapshot, ToolFigures
 
 _Count: TypeAlias = Callable[[Any], None]
@@ -58,8 +59,11 @@ class _Histogram:
     def add(self, seconds: float) -> None:
         self._count += 1
         self._total += seconds
-        self._max = max(self._max, seconds)
-        self._buckets[math.ceil(math.log(max(seconds, _SHORTEST)) / _LOG_GAMMA)] += 1
+        if seconds > self._max:
+            self._max = seconds
+        if seconds < _SHORTEST:
+            seconds = _SHORTEST
+        self._buckets[math.ceil(math.log(seconds) / _LOG_GAMMA)] += 1
 
     def latency(self) -> Latency:
         if not self._count:
@@ -92,7 +96,7 @@ class _Tool:
         return ToolFigures(self.calls, self.errors, self.denied, self.seconds.latency())
 
 
-class MetricsCoordinator:
+class MetricsCoordinator(IObserver):
     """An observer that counts turns, steps, model calls, tokens, dollars, tool calls and failures.
 
     Dollars are those that the events tell of; a call without them counts as unpriced.
@@ -136,9 +140,6 @@ class MetricsCoordinator:
         count = self._counters.get(type(event))
         if count is not None:
             count(event)
-
-    async def flush(self) -> None:
-        """Do nothing: everything is counted as it comes."""
 
     def snapshot(self) -> MetricsSnapshot:
         """Return what was counted up to now."""
