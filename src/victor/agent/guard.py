@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -101,12 +101,12 @@ class Guard:
         """Publish failures to `publish`; bound by `seconds` each call that sets no own limit."""
         self._publish = publish
         self._clock = clock
-        self._parts: dict[str, _Part] = {}
+        self._parts: defaultdict[str, _Part] = defaultdict(_Part)
         self.seconds = seconds
 
     def register(self, name: str, state: State = State.OK) -> None:
         """Make the part known to `health()`."""
-        self._part(name).state = state
+        self._parts[name].state = state
 
     def health(self) -> dict[str, Health]:
         """Return how each part is doing, by name."""
@@ -129,14 +129,16 @@ class Guard:
 
         `seconds`: None lets it take as long as it likes; 0 is the guard's own limit.
         """
-        part = self._part(name)
+        part = self._parts[name]
         if part.state is State.OPEN and not self._may_probe(part):
             part.drops += 1
             return otherwise
         part.calls += 1
         try:
             begun: Any = work()
-            value: T = await self._bounded(begun, seconds) if hasattr(begun, _AWAIT) else begun
+            if hasattr(begun, _AWAIT):
+                begun = await bounded(begun, self.seconds if seconds == 0.0 else seconds)
+            value: T = begun
         except asyncio.CancelledError:
             if really_cancelled():
                 raise
@@ -167,11 +169,13 @@ class Guard:
         Raises the `VictorError` that `work` raises; any other failure becomes `error(text)`, by
         default a `CoordinatorError`.
         """
-        part = self._part(name)
+        part = self._parts[name]
         part.calls += 1
         try:
             begun: Any = work()
-            value: T = await self._bounded(begun, seconds) if hasattr(begun, _AWAIT) else begun
+            if hasattr(begun, _AWAIT):
+                begun = await bounded(begun, self.seconds if seconds == 0.0 else seconds)
+            value: T = begun
         except asyncio.CancelledError as failure:
             if really_cancelled():
                 raise
@@ -181,7 +185,11 @@ class Guard:
             raise
         except Exception as failure:
             raise self._refusal(name, operation, failure, error) from failure
-        return self._accepted(part, name, operation, value, fits, error)
+        if fits is None or fits(value):
+            if part.state is not State.OK:
+                self.recovered(name)
+            return value
+        raise self._misfit(name, operation, value, error)
 
     def read(
         self,
@@ -225,24 +233,23 @@ class Guard:
             raise
         except Exception as failure:
             raise self._refusal(name, operation, failure, None) from failure
-        return self._accepted(self._part(name), name, operation, value, fits, None)
+        if fits is None or fits(value):
+            if self._parts[name].state is not State.OK:
+                self.recovered(name)
+            return value
+        raise self._misfit(name, operation, value, None)
 
-    def _accepted(
+    def _misfit(
         self,
-        part: _Part,
         name: str,
         operation: str,
-        value: T,
-        fits: Callable[[Any], bool] | None,
+        value: object,
         error: Callable[[str], VictorError] | None,
-    ) -> T:
-        if fits is not None and not fits(value):
-            text = f"{operation} returned {_short(value)}"
-            self.failed(name, operation, text, critical=True)
-            raise error(text) if error else CoordinatorError(name, text)
-        if part.state is not State.OK:
-            self.recovered(name)
-        return value
+    ) -> VictorError:
+        """Note a value that cannot be used, and return what is raised for it."""
+        text = f"{operation} returned {_short(value)}"
+        self.failed(name, operation, text, critical=True)
+        return error(text) if error else CoordinatorError(name, text)
 
     def _passing(self, name: str, operation: str, failure: VictorError) -> None:
         """Note a typed error where it says that the part is broken, and not the world around it.
@@ -266,7 +273,7 @@ class Guard:
 
     def failed(self, name: str, operation: str, error: str, *, critical: bool = False) -> None:
         """Note and publish a failure."""
-        part = self._part(name)
+        part = self._parts[name]
         now = self._clock()
         part.failures += 1
         part.error = f"{operation}: {error}"
@@ -281,7 +288,7 @@ class Guard:
 
     def recovered(self, name: str) -> None:
         """Note that a part works again; published where it had been left alone."""
-        part = self._part(name)
+        part = self._parts[name]
         if part.state is State.DISABLED:
             return
         was_open = part.state is State.OPEN
@@ -292,23 +299,14 @@ class Guard:
 
     def lets(self, name: str) -> bool:
         """Return whether a part may be called now; count the call as dropped if not."""
-        part = self._part(name)
+        part = self._parts[name]
         if part.state is not State.OPEN or self._may_probe(part):
             return True
         part.drops += 1
         return False
 
-    def _part(self, name: str) -> _Part:
-        part = self._parts.get(name)
-        if part is None:
-            part = self._parts[name] = _Part()
-        return part
-
     def _may_probe(self, part: _Part) -> bool:
         return self._clock() - part.opened >= PROBE_AFTER_SECONDS
-
-    def _bounded(self, work: Awaitable[T], seconds: float | None) -> Awaitable[T]:
-        return bounded(work, self.seconds if seconds == 0.0 else seconds)
 
 
 def describe(failure: BaseException) -> str:
