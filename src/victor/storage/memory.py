@@ -8,23 +8,29 @@ from time import time
 from victor.errors import SessionError, SessionNotFound
 from victor.protocols import Record, SessionInfo, SessionMatch
 from victor.storage.matching import has, matched, terms, words_of
-from victor.storage.totals import LAST, Figures, figures, totals
+from victor.storage.totals import LAST, Figures, totals
 
 
 @dataclass(slots=True)
 class _Session:
     begun: SessionInfo
     """As it was begun, or named since."""
-    counted: Figures
     updated: float
     entries: list[tuple[float, Record]] = field(default_factory=list)
+    counted: int = 0
+    """How many of the entries are in the totals of `begun`; the rest when somebody asks."""
     used: int = 0
     """Counts uses, as a clock is too coarse to order them."""
 
     @property
     def info(self) -> SessionInfo:
         """The session as listed."""
-        return replace(self.begun, updated=self.updated, **self.counted._asdict())
+        begun = self.begun
+        figures = Figures(*(getattr(begun, name) for name in Figures._fields))
+        figures = figures.plus(totals(record for _, record in self.entries[self.counted :]))
+        self.begun = replace(begun, updated=self.updated, **figures._asdict())
+        self.counted = len(self.entries)
+        return self.begun
 
 
 class MemorySessionStore:
@@ -39,15 +45,14 @@ class MemorySessionStore:
         if info.id in self._sessions:
             return
         info = replace(info, tags=tuple(sorted(set(info.tags))))
-        counted = Figures(*(getattr(info, name) for name in Figures._fields))
-        session = self._sessions[info.id] = _Session(info, counted, info.updated)
+        session = self._sessions[info.id] = _Session(info, info.updated)
         self._use(session)
 
     async def add(self, info: SessionInfo, records: tuple[Record, ...]) -> None:
         """Begin a session that has these entries already. Raises `SessionError` if it exists."""
         if info.id in self._sessions:
             raise SessionError(f"The session {info.id!r} is recorded already.")
-        await self.create(replace(info, **totals(records)._asdict()))
+        await self.create(replace(info, **Figures()._asdict()))
         entries = self._sessions[info.id].entries
         entries.extend((record.time or time(), record) for record in records)
 
@@ -62,7 +67,8 @@ class MemorySessionStore:
         now = record.time or time()
         session.entries.append((now, record))
         if record.kind == "user" or record.kind in LAST:
-            self._count(session, record, now)
+            self._use(session)
+            session.updated = now
 
     async def load(self, session_id: str) -> tuple[Record, ...]:
         """Return all entries, oldest first. Raises `SessionNotFound`."""
@@ -132,11 +138,6 @@ class MemorySessionStore:
     def _use(self, session: _Session) -> None:
         self._uses += 1
         session.used = self._uses
-
-    def _count(self, session: _Session, record: Record, now: float) -> None:
-        self._use(session)
-        session.counted = session.counted.plus(figures(record))
-        session.updated = now
 
 
 def _last_use(session: _Session) -> tuple[float, int]:
