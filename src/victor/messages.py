@@ -141,12 +141,12 @@ class Message:
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tool calls in it, in order."""
-        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+        return tuple([part for part in self.parts if isinstance(part, ToolCall)])
 
     @property
     def tool_results(self) -> tuple[ToolResult, ...]:
         """The tool results in it, in order."""
-        return tuple(part for part in self.parts if isinstance(part, ToolResult))
+        return tuple([part for part in self.parts if isinstance(part, ToolResult)])
 
 
 def user(text: str) -> Message:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from victor import events as e
@@ -77,8 +78,11 @@ def _compacted(event: e.ContextCompacted) -> dict[str, Any]:
     }
 
 
-def _fields(*names: str) -> _Figures:
-    return lambda event: {name: getattr(event, name) for name in names}
+def _fields(name: str, *more: str) -> _Figures:
+    if not more:
+        return lambda event: {name: getattr(event, name)}
+    names, values = (name, *more), attrgetter(name, *more)
+    return lambda event: dict(zip(names, values(event), strict=True))
 
 
 _TABLE: Final[Mapping[type, _Figures]] = {

@@ -12,7 +12,17 @@ from typing import Any, TypeAlias, cast
 from victor.agent.bounded import bounded
 from victor.errors import BadReply, ContextExceeded, ProviderError, ProviderUnavailable
 from victor.events import ModelCallRetried, ReplyDelta, ReplyFinished, TextDelta
-from victor.messages import Reply, Request, StopReason, Text, Thinking, Usage, assistant, user
+from victor.messages import (
+    Reply,
+    Request,
+    StopReason,
+    Text,
+    Thinking,
+    ToolCall,
+    Usage,
+    assistant,
+    user,
+)
 from victor.protocols import Emit, IProvider, IRetries
 from victor.replies import ReplyAssembly, encodable
 
@@ -201,7 +211,7 @@ class ChatCoordinator:
         calls = message.tool_calls
         if not calls and not message.text.strip():
             return self._without_words(reply, progress)
-        self._count_broken(reply, progress.request)
+        self._count_broken(calls, reply, progress.request)
         if not progress.said and not progress.usage.total:
             return reply
         parts = message.parts
@@ -241,9 +251,8 @@ class ChatCoordinator:
                 )
         raise failure
 
-    def _count_broken(self, reply: Reply, request: Request) -> None:
+    def _count_broken(self, calls: tuple[ToolCall, ...], reply: Reply, request: Request) -> None:
         """Note a reply with nothing but broken tool calls. Raises `BadReply` for one too many."""
-        calls = reply.message.tool_calls
         if not calls or any(call.name and not call.invalid for call in calls):
             self._broken_in_a_row = 0
             return

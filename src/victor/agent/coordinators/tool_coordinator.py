@@ -7,7 +7,7 @@ what the model wrote in order happens in order.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -110,9 +110,12 @@ class ToolCoordinator:
         self._claims.tools[tool.spec.name] = tool
         self._specs = tuple(known.spec for known in self._claims.tools.values())
 
-    async def join_tools(self) -> None:
-        """Take in the tools that have come since, before a turn begins."""
-        for tool in () if self._source is None else await self._source.join():
+    def join_tools(self) -> Awaitable[None] | None:
+        """Take in the tools that have come since, before a turn begins; None: none can come."""
+        return None if self._source is None else self._join(self._source)
+
+    async def _join(self, source: IToolSource) -> None:
+        for tool in await source.join():
             if self._claims.tools.get(tool.spec.name) is not tool:
                 self.add_tool(tool)
 
