@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import secrets
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -14,15 +12,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from victor.protocols import ISandbox, Launch, SandboxPolicy
+from victor.tools.control_group import held_to, joining
 from victor.tools.kept_output import KeptOutput
+from victor.tools.marked import kill_all, more_than, new_mark, running_threads, signal_group
 
 DRAIN_SECONDS = 0.3
 """How long to wait for the rest of the output of a program that has ended."""
 TERMINATION_SECONDS = 0.7
 """How long a program may clean up before it is killed."""
 _CHUNK = 65_536
-_MOST_MARK = 800_000
-"""Numbers below this, and below the limit that holds here, stand for one program each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +30,9 @@ class Limits:
     memory: int | None = None
     """MB that each of its processes may fill; None: as much as there is."""
     processes: int | None = None
-    """Processes and threads that it may add to those of its user. On Linux only, and the system
-    does not hold root to it."""
+    """Processes and threads that it may add to those of its user, on Linux only. The system does
+    not hold root to it: a control group does, or where none can be made, what root starts is
+    counted, and ended soon after it has more."""
     output: int = 200_000_000
     """Bytes that it may print."""
 
@@ -71,7 +70,7 @@ class Program:
         self.left_running = False
         """Whether something that it had started had to be ended after it."""
         self._limits = limits or Limits()
-        self._mark = _new_mark()
+        self._mark = new_mark()
         launch = replace(launch, argv=_limited(launch.argv, self._limits, self._mark))
         self._on_output = on_output
         self._process: asyncio.subprocess.Process | None = None
@@ -93,18 +92,19 @@ class Program:
     async def end(self, because: str) -> None:
         """End it with all that it has started, and wait for that."""
         if self.running:
-            self.ended_because = self.ended_because or because
-            self._stop.set()
+            self._must_end(because)
             await asyncio.wait((self._task,))
 
     async def _run(self, launch: Launch, sandbox: ISandbox, policy: SandboxPolicy) -> None:
+        most = self._limits.processes if _is_root_on_linux() else None
         try:
             async with (
                 sandbox.confine(launch, policy) as start,
+                held_to(most) as group,
                 _Pipe(self._take) as pipe,
             ):
                 self._process = process = await asyncio.create_subprocess_exec(
-                    *start.argv,
+                    *(start.argv if group is None else joining(group, start.argv)),
                     cwd=start.folder,
                     env=dict(start.environment),
                     pass_fds=start.pass_fds,
@@ -114,19 +114,23 @@ class Program:
                     start_new_session=True,
                 )
                 pipe.close_writing()
-                await self._watch(process)
+                await self._watch(process, most if group is None else None)
                 await pipe.drained(DRAIN_SECONDS)
         finally:
             self.kept.close()
 
-    async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        """Wait until the program has ended or must be, and see to it that nothing is left."""
+    async def _watch(self, process: asyncio.subprocess.Process, most: int | None) -> None:
+        """Wait until the program has ended or must be, and see to it that nothing is left.
+
+        It must be when there are more than `most` processes of it.
+        """
         waiting = asyncio.ensure_future(process.wait())
         stopping = asyncio.ensure_future(self._stop.wait())
+        counting = asyncio.ensure_future(self._end_a_crowd(process.pid, most))
         try:
             await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
-                _signal_group(process.pid, signal.SIGTERM)
+                signal_group(process.pid, signal.SIGTERM)
                 await asyncio.wait((waiting,), timeout=TERMINATION_SECONDS)
             else:
                 self.exit_code = process.returncode
@@ -136,18 +140,30 @@ class Program:
         finally:
             left = kill_all(process.pid, self._mark)
             stopping.cancel()
+            counting.cancel()
         self.left_running = left and not self.ended_because
         await asyncio.wait((waiting,), timeout=TERMINATION_SECONDS)
         waiting.cancel()
         if self.ended_because:
             self.exit_code = None
 
+    async def _end_a_crowd(self, group: int, most: int | None) -> None:
+        """End it once there are more than `most` processes of it."""
+        if most is not None:
+            await more_than(most, self._mark)
+            self._must_end(f"it started more than {most:,} processes")
+            # While it cleaned up, it would go on growing.
+            kill_all(group, self._mark)
+
     def _take(self, data: bytes) -> None:
         self.kept.add(data)
         self._on_output(data)
-        if self.kept.total > self._limits.output and not self.ended_because:
-            self.ended_because = f"it printed more than {self._limits.output // 1_000_000:,} MB"
-            self._stop.set()
+        if self.kept.total > self._limits.output:
+            self._must_end(f"it printed more than {self._limits.output // 1_000_000:,} MB")
+
+    def _must_end(self, because: str) -> None:
+        self.ended_because = self.ended_because or because
+        self._stop.set()
 
 
 class _Pipe:
@@ -192,17 +208,6 @@ class _Pipe:
             self._ended.set_result(None)
 
 
-def _new_mark() -> int:
-    import resource
-
-    most = _MOST_MARK
-    if sys.platform.startswith("linux"):
-        # Inside of a program that carries a mark, a mark must be lower than that.
-        held = resource.getrlimit(resource.RLIMIT_MSGQUEUE)[1]
-        most = min(most, held) if held > 1 else most
-    return most // 2 + secrets.randbelow(most // 2)
-
-
 def _limited(argv: tuple[str, ...], limits: Limits, mark: int) -> tuple[str, ...]:
     """Return a shell's arguments so that it first sets its limits, and then starts anew.
 
@@ -213,76 +218,16 @@ def _limited(argv: tuple[str, ...], limits: Limits, mark: int) -> tuple[str, ...
     steps = ["ulimit -c 0", f"ulimit -q {mark}"]
     if limits.memory is not None:
         steps.append(f"ulimit -d {limits.memory * 1024}")
-    if limits.processes is not None and sys.platform.startswith("linux") and os.geteuid() != 0:
+    if (
+        limits.processes is not None
+        and sys.platform.startswith("linux")
+        and not _is_root_on_linux()
+    ):
         steps.append(f"ulimit -u {limits.processes + running_threads(os.getuid())}")
     # A limit that the system does not know, or that is lower already, is none to fail for.
     script = "; ".join(f"{step} 2>/dev/null" for step in steps)
     return (argv[0], "-c", f'{script}; exec "$@"', "limits", *argv)
 
 
-def running_threads(user: int) -> int:
-    """Return how many threads the user has: what the system holds to its limit on processes."""
-    count = 0
-    for folder in os.scandir("/proc"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            if folder.name.isdigit() and folder.stat().st_uid == user:
-                count += int(_status(folder.path)[17])
-    return count
-
-
-def kill_all(group: int, mark: int) -> bool:
-    """Kill the group and whatever carries the mark, and return whether there was anything.
-
-    The mark is a limit on message queues, of which hardly a program knows: unlike a process group
-    or a variable it is handed down to everything that is started, and cannot be laid off.
-    """
-    carrying = _carrying(mark)
-    grouped = _signal_group(group, signal.SIGKILL)
-    # The group may still hold a part of the sandbox, which ends by itself and carries no mark.
-    found = bool(carrying) or (grouped and not sys.platform.startswith("linux"))
-    for _ in range(10):
-        if not carrying:
-            break
-        for pid in carrying:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        carrying = _carrying(mark)
-    return found
-
-
-def _signal_group(group: int, number: signal.Signals) -> bool:
-    """Return whether there was a process in the group."""
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
-
-
-def _carrying(mark: int) -> list[int]:
-    """Return the processes that carry the mark and are not dead; on Linux only."""
-    if not sys.platform.startswith("linux"):
-        return []
-    import resource
-
-    found: list[int] = []
-    for folder in os.scandir("/proc"):
-        if not folder.name.isdigit():
-            continue
-        try:
-            soft, _ = resource.prlimit(int(folder.name), resource.RLIMIT_MSGQUEUE)
-            if soft == mark and not _is_dead(folder.path):
-                found.append(int(folder.name))
-        except (OSError, ValueError):
-            continue
-    return found
-
-
-def _is_dead(folder: str) -> bool:
-    return _status(folder)[0] in "ZX"
-
-
-def _status(folder: str) -> list[str]:
-    """Return what the system tells of a process behind its name, beginning with its state."""
-    told = Path(folder, "stat").read_text(encoding="utf-8", errors="replace")
-    return told.rpartition(")")[2].split()
+def _is_root_on_linux() -> bool:
+    return sys.platform.startswith("linux") and os.geteuid() == 0

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -19,10 +21,12 @@ from victor.protocols import (
     ToolEnvironment,
     ToolOutput,
 )
+from victor.tools import control_group, process
 from victor.tools.background import MOST_RUNNING, Background
 from victor.tools.child_environment import child_environment
 from victor.tools.kept_output import KeptOutput, file_in
-from victor.tools.process import Limits, Program, kill_all, running_threads
+from victor.tools.marked import kill_all, running_threads
+from victor.tools.process import Limits, Program
 from victor.tools.shell import Shell
 from victor.tools.workspace import Workspace
 
@@ -183,8 +187,6 @@ def test_a_file_that_cannot_be_made_loses_nothing_else() -> None:
 
 
 def test_old_files_are_removed_when_another_is_made(tmp_path: Path) -> None:
-    import os
-
     for name, age in (("shell-old.txt", 8), ("shell-new.txt", 6), ("other.txt", 8)):
         (tmp_path / name).write_text("x")
         then = time.time() - age * 86_400
@@ -384,6 +386,69 @@ async def test_a_swarm_of_processes_is_ended_whole(root: Path, run: Run) -> None
         assert await _gone(int(pid))
 
 
+BOMBS = (
+    ":(){ :|:& :|:; };:",
+    "f() { trap '' TERM; f & f; }; f",
+    "python3 -c 'import os\nwhile True: os.fork()'",
+    "python3 -c 'import threading as t\nwhile 1: t.Timer(9, print).start()'",
+)
+
+
+async def _defused(root: Path, environment: ToolEnvironment, bomb: str) -> str:
+    """Return what is told of a fork bomb that may have 300 processes, all of them gone."""
+    shell = Shell(Workspace(root), limits=Limits(processes=300))
+    before = _processes()
+    output = await shell.run({"command": bomb, "timeout": 1}, environment)
+    assert output.is_error
+    until = time.monotonic() + 10
+    while _processes() > before + 100 and time.monotonic() < until:
+        await asyncio.sleep(0.05)
+    assert _processes() <= before + 100
+    assert (await shell.run({"command": "echo next"}, environment)).content.startswith("next")
+    return output.content
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=range(len(BOMBS)))
+async def test_a_fork_bomb_is_bounded_and_ended(
+    root: Path, environment: ToolEnvironment, bomb: str
+) -> None:
+    assert "ended, with everything it had started" in await _defused(root, environment, bomb)
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=range(len(BOMBS)))
+async def test_a_fork_bomb_is_ended_where_the_system_holds_it_to_nothing(
+    root: Path, environment: ToolEnvironment, bomb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_is_root_on_linux", lambda: True)
+    monkeypatch.setattr(control_group, "PLACES", (root,))
+    assert "it started more than 300 processes" in await _defused(root, environment, bomb)
+    assert not list(root.glob("victor-*"))
+
+
+async def test_a_fork_bomb_of_who_is_not_root_is_held_by_the_system(
+    root: Path, environment: ToolEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = "setpriv --reuid=65534 --regid=65534 --clear-groups" if os.geteuid() == 0 else ""
+    monkeypatch.setattr(process, "_is_root_on_linux", lambda: False)
+    told = await _defused(root, environment, f"{other} bash -c 'f() {{ f & f & wait; }}; f'")
+    assert "Resource temporarily unavailable" in told
+    assert "ended, with everything it had started" in told
+
+
+async def test_a_control_group_holds_what_leaves_every_other_group() -> None:
+    bomb = "import os\nfor _ in range(9):\n  if not os.fork(): os.setsid()"
+    async with control_group.held_to(50) as group:
+        if group is not None:
+            argv = control_group.joining(group, (sys.executable, "-c", bomb))
+            ran = await asyncio.create_subprocess_exec(*argv, stderr=-1)
+            assert b"BlockingIOError" in (await ran.communicate())[1]
+    assert not any(list(place.glob(f"victor-{os.getpid()}-*")) for place in control_group.PLACES)
+
+
+def _processes() -> int:
+    return sum(name.name.isdigit() for name in Path("/proc").iterdir())
+
+
 async def test_a_process_that_fills_the_memory_is_ended(
     root: Path, environment: ToolEnvironment
 ) -> None:
@@ -403,8 +468,6 @@ def test_limits_come_from_the_settings() -> None:
 async def test_a_limit_on_processes_adds_to_those_that_there_are(
     root: Path, environment: ToolEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import os
-
     monkeypatch.setattr("os.geteuid", lambda: 1_000)
     shell = Shell(Workspace(root), limits=Limits(processes=50))
     output = await shell.run({"command": "ulimit -u"}, environment)
