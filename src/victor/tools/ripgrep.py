@@ -1,18 +1,22 @@
 """Searching with ripgrep, wherever it gives the same as the search in Python; it is faster.
 
-They differ on bytes that are not valid UTF-8: to ripgrep, no sign matches such a byte.
+They differ on bytes that are not valid UTF-8: to ripgrep, no sign matches such a byte. And ripgrep
+opens whatever is named `.gitignore`, be it a pipe that nobody writes to or a link to a device that
+has no end: where it waits, or fills the memory, it is given up.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import select
 import subprocess
-from collections.abc import Generator
+import sys
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from victor.tools.ignore import repository
 from victor.tools.programs import find_program
@@ -28,10 +32,14 @@ _COMMON = re.compile(
     re.VERBOSE,
 )
 """The part of the two dialects that means the same in both."""
+_QUIET_SECONDS = 1.0
+"""After so long without a word it is looked at, and after twice that, if idle, given up."""
+_MEMORY_BYTES = 1_000_000_000
+_CHUNK = 65_536
 
 
 class SearchFailed(Exception):
-    """Ripgrep could not run, or does not understand the expression."""
+    """Ripgrep could not run or come to an end, or does not understand the expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +77,6 @@ class Ripgrep:
 
         Below a repository's top it does. Elsewhere it would also read those above `root`.
         """
-        if not all(_opened_at_once(folder / ".gitignore") for folder in (start, root)):
-            return False
         return repository(root) is not None or start == root
 
     def search(
@@ -90,13 +96,13 @@ class Ripgrep:
         stop.on_stop(process.kill)
         with process:
             try:
-                assert process.stdout is not None  # noqa: S101  # asked for above
-                yield from _matches(process.stdout)
+                _limit_memory(process.pid)
+                yield from _matches(_told(process))
             finally:
                 if process.poll() is None:
                     process.kill()
-        # 1: nothing found. A negative code: killed from here, with enough found.
-        if process.returncode > 1:
+        # 1: nothing found.
+        if process.returncode not in (0, 1):
             raise SearchFailed(f"exit code {process.returncode}")
 
     def _command(self, expression: re.Pattern[str], start: Path, largest: int) -> list[str]:
@@ -123,12 +129,47 @@ class Ripgrep:
         ]
 
 
-def _opened_at_once(path: Path) -> bool:
-    """Return whether opening it waits for nobody, as at a pipe; ripgrep would wait."""
-    return path.is_file() or not path.exists()
+def _limit_memory(pid: int) -> None:
+    """Let it have no more than it ever needs, where the system can be told so."""
+    if sys.platform.startswith("linux"):
+        import resource
+
+        resource.prlimit(pid, resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
 
 
-def _matches(lines: Any) -> Generator[Match, None, None]:
+def _told(process: subprocess.Popen[bytes]) -> Generator[bytes, None, None]:
+    """Yield the lines that it prints. Raises `SearchFailed` where it waits and does nothing."""
+    assert process.stdout is not None  # noqa: S101  # asked for when it was started
+    printed = process.stdout.fileno()
+    waiting = select.poll()
+    waiting.register(printed, select.POLLIN)
+    rest: list[bytes] = []
+    while True:
+        used: tuple[str, ...] | None = None
+        while not waiting.poll(_QUIET_SECONDS * 1_000):
+            before, used = used, _time_used(process.pid)
+            if used == before:
+                raise SearchFailed("it waits for somebody")
+        data = os.read(printed, _CHUNK)
+        if not data:
+            break
+        *ends, last = data.split(b"\n")
+        for end in ends:
+            yield b"".join((*rest, end))
+            rest.clear()
+        rest.append(last)
+
+
+def _time_used(pid: int) -> tuple[str, ...]:
+    """Return how much of the processor it has used; always the same where the system is silent."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ()
+    return tuple(told.rpartition(")")[2].split()[11:13])
+
+
+def _matches(lines: Iterable[bytes]) -> Generator[Match, None, None]:
     """Yield what ripgrep's JSON lines tell, leaving out files that turn out to be binary."""
     of_file: list[Match] = []
     for line in lines:

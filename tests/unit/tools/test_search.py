@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import resource
 import stat
 import time
 from collections.abc import Awaitable, Callable
@@ -219,6 +221,31 @@ async def test_a_ripgrep_that_fails_is_done_without(
         {"pattern": "hello log"}, environment
     )
     assert found.content == "src/keep.log:1:hello log"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["a pipe", "/dev/zero", "/dev/tty"])
+async def test_a_gitignore_that_has_no_end_holds_no_search(
+    project: Path, environment: ToolEnvironment, kind: str
+) -> None:
+    ignoring = project / "src/.gitignore"
+    ignoring.unlink(missing_ok=True)
+    if kind == "a pipe":
+        os.mkfifo(ignoring)
+    else:
+        ignoring.symlink_to(kind)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    fast, slow = await asyncio.wait_for(_both(project, environment, {"pattern": "hello"}), 20)
+    assert fast == slow
+    assert "hello" in slow
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(before, 1_500_000)
+
+
+@pytest.mark.slow
+async def test_a_pipe_is_not_searched(project: Path, environment: ToolEnvironment) -> None:
+    os.mkfifo(project / "pipe")
+    searching = _both(project, environment, {"pattern": "x", "path": "pipe"})
+    assert await asyncio.wait_for(searching, 20) == ("No line matches 'x'.",) * 2
 
 
 @pytest.mark.parametrize("pattern", ["(", "*", ""])
