@@ -33,6 +33,9 @@ LEFT_OUT = user(
 GAP = user(f"{NOTE} more was left out here.)")
 """The note at further such places, where two assistant messages would meet."""
 
+LOOK_AGAIN = "look again if you need it"
+"""What the line in a result's place ends with where the result is kept nowhere, as far as known."""
+
 FIRST_USER_TOKENS = 2_000
 """The first user message is kept up to this size where space is short."""
 USER_TOKENS = 20_000
@@ -100,10 +103,10 @@ def pinned(parts: tuple[Block, ...], target: int) -> set[int]:
     """Return the indices of what is kept whatever its relevance, in a context of `target` tokens.
 
     Beside the essential: the first user message, then the last summary and the other user messages,
-    newest first, as far as half of the target reaches.
+    newest first, as far as three quarters of the target reach.
     """
     kept = essential(parts)
-    room = min(USER_TOKENS, target // 2)
+    room = min(USER_TOKENS, target * 3 // 4)
     users = _of_kind(parts, Kind.USER)
     first = [i for i in users[:1] if parts[i].tokens <= FIRST_USER_TOKENS]
     for index in (*first, *_of_kind(parts, Kind.SUMMARY)[-1:], *reversed(users)):
@@ -248,4 +251,4 @@ def _named(call: ToolCall | None) -> str:
 def _way_back(result: ToolResult) -> str:
     if result.full_output:
         return f"read {result.full_output} for the whole"
-    return "look again if you need it"
+    return LOOK_AGAIN

@@ -127,6 +127,8 @@ async def test_a_request_that_is_too_long_is_made_smaller_at_most_three_times(ne
         def reply(request: Request) -> str:
             if "word" not in request.messages[-1].text:
                 return "word " * 300
+            if "memory of a coding assistant" in request.system:
+                return ""
             lengths.append(sum(len(message.text) for message in request.messages))
             if lengths[-1] > limit:
                 raise ContextExceeded("too long", provider="scripted")

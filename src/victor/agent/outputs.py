@@ -10,9 +10,11 @@ import asyncio
 import os
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 from victor.messages import ToolCall
+from victor.protocols.context import KeptText
 from victor.set_aside import folder_of
 
 LEFT_OUT = "left-out.md"
@@ -32,8 +34,8 @@ class Outputs:
         file = self.of(session_id) / f"{name}-{self._kept}.txt"
         return await asyncio.to_thread(_write, file, content)
 
-    async def append(self, session_id: str, text: str) -> Path:
-        """Add to the file of what the session's compactions left out and return its path.
+    async def append(self, session_id: str, text: str) -> KeptText:
+        """Add to the file of what the session's compactions left out and return where it is there.
 
         Raises `OSError`.
         """
@@ -62,9 +64,11 @@ def _write(file: Path, content: str) -> Path:
     return file
 
 
-def _append(file: Path, text: str) -> Path:
+def _append(file: Path, text: str) -> KeptText:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-    with os.fdopen(os.open(file, flags, 0o600), "a", encoding="utf-8") as stream:
-        stream.write(text)
-    return file
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    with os.fdopen(os.open(file, flags, 0o600), "a+b") as stream:
+        stream.seek(0)
+        line = 1 + sum(piece.count(b"\n") for piece in iter(partial(stream.read, 1 << 20), b""))
+        stream.write(text.encode())
+    return KeptText(file, line)

@@ -120,7 +120,8 @@ def record(parts: Iterable[Block], characters: int) -> str:
 def _newest(parts: tuple[Block, ...], request: CompactionRequest) -> set[int]:
     target = request.target_tokens
     kept = steps.pinned(parts, target)
-    room = int(target * _TAIL)
+    left = int(target * (1 - _SUMMARY)) - sum(parts[index].tokens for index in kept)
+    room = min(int(target * _TAIL), left)
     for index in range(len(parts) - 1, -1, -1):
         if index in kept:
             continue

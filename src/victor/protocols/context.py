@@ -55,11 +55,23 @@ class BaseCompactionStrategy(ABC):
         return await self.compact(context)
 
 
+@dataclass(frozen=True, slots=True)
+class KeptText:
+    """Where a text can be read again."""
+
+    place: Path
+    line: int
+    """Its first line there, counted from 1."""
+
+
 class ILeftOut(Protocol):
     """Keeps what a compaction takes out, where the model's own tools can read it."""
 
-    async def append(self, session_id: str, text: str) -> Path:
-        """Keep `text` behind what was kept before and return where. Raises `OSError`."""
+    async def append(self, session_id: str, text: str) -> KeptText:
+        """Keep `text`, which ends with a line, behind what was kept before and return where.
+
+        Raises `OSError`.
+        """
         ...
 
 

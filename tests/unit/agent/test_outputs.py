@@ -34,6 +34,16 @@ async def test_what_a_session_has_set_aside_goes_with_it(tmp_path: Path) -> None
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [other]
 
 
+async def test_what_was_left_out_goes_behind_what_was_before_and_says_where(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path)
+    first = await outputs.append("s1", "one\ntwo\n")
+    again = await outputs.append("s1", "drei\n")
+    assert (first.line, again.line) == (1, 3)
+    assert first.place == again.place
+    assert again.place.read_text().splitlines()[again.line - 1] == "drei"
+    assert stat.S_IMODE(again.place.stat().st_mode) == 0o600
+
+
 async def test_an_odd_id_stays_in_the_folder(tmp_path: Path) -> None:
     outputs = Outputs(tmp_path / "kept")
     for name in ("../../escape", "..", "a/b", "x" * 300):

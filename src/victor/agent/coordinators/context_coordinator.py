@@ -216,11 +216,13 @@ class ContextCoordinator:
         if self._left_out is None or not gone:
             return after, ""
         try:
-            place = str(await self._left_out.append(self._session_id, transcript(gone)))
+            told = transcript(gone)
+            kept = await self._left_out.append(self._session_id, told.text)
         except OSError as failure:
             emit(CoordinatorFailed("context", "keep what was left out", str(failure)))
             return after, ""
-        return self._where_it_fits(pointed(after, before, place), after, room), place
+        wished = pointed(after, before, kept, told)
+        return self._where_it_fits(wished, after, room), str(kept.place)
 
     def _settle(
         self,

@@ -29,7 +29,7 @@ from victor.messages import (
 )
 from victor.pairing import problems
 from victor.protocols import CompactionRequest
-from victor.protocols.context import compaction_strategies
+from victor.protocols.context import KeptText, compaction_strategies
 
 STRATEGIES = strategies()
 
@@ -474,11 +474,11 @@ class Kept:
         self.failure = failure
         self.texts: list[tuple[str, str]] = []
 
-    async def append(self, session_id: str, text: str) -> Path:
+    async def append(self, session_id: str, text: str) -> KeptText:
         if self.failure is not None:
             raise self.failure
         self.texts.append((session_id, text))
-        return Path("/kept/left-out.md")
+        return KeptText(Path("/kept/left-out.md"), 1)
 
 
 @pytest.mark.parametrize("name", ["truncation", "tool_results", "semantic", "hybrid"])
