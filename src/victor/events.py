@@ -242,6 +242,16 @@ class PlanChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanWritten:
+    """The plan of the session was written or changed in `plan` mode, and is on record."""
+
+    path: str
+    """The file that it is in."""
+    text: str
+    """All of it, as Markdown."""
+
+
+@dataclass(frozen=True, slots=True)
 class SubagentActed:
     """Something happened to an agent that a tool call has started."""
 
@@ -351,6 +361,7 @@ Event: TypeAlias = (
     | ToolCallProgressed
     | ToolCallEnded
     | PlanChanged
+    | PlanWritten
     | SubagentActed
     | ContextCompacted
     | HistoryRepaired

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from victor import plans
 from victor.agent.assembly import Parts, configure
 from victor.agent.output_type import output_form
 from victor.agent.session_budget import SessionBudget
@@ -19,9 +20,10 @@ from victor.agent.turn import Turn
 from victor.budget import Budget
 from victor.errors import SessionError, SessionNotFound, VictorError
 from victor.events import HistoryRepaired, SessionStarted
-from victor.history import last_number, restored_files
+from victor.history import in_force, last_number, restored_files
 from victor.intents import Unfinished, unfinished
 from victor.messages import Context, Message
+from victor.plans import Plan
 from victor.protocols import Endpoint, Mode, Record, SessionInfo
 
 _RESTORED = (
@@ -47,6 +49,8 @@ class Conversation:
         self._turns = 0
         self._restored: tuple[str, ...] = ()
         """Files that were taken back or brought back, which the model does not know yet."""
+        self._approved = ""
+        """The plan that the person has approved, until the model is told."""
         self._unfinished: tuple[tuple[Record, ...], Unfinished] | None = None
         """The record that was resumed, where it broke off in a step of which calls may run again"""
         self.turn_budget: Budget | None = None
@@ -100,7 +104,7 @@ class Conversation:
             created=now,
             updated=now,
         )
-        for name in ("context", "tool"):
+        for name in ("context", "tool", "mode"):
             tell = getattr(parts.coordinators[name], "start_session", None)
             if tell is not None:
                 self._guard.require(name, "start_session", partial(tell, self.session_id))
@@ -152,11 +156,36 @@ class Conversation:
         self._resumed = True
         self._turns = last_number(records)
         self._restored = restored_files(records)
+        await self._restore_plan(in_force(records))
         self._budget.restore(records)
         left = unfinished(records)
         self._unfinished = None if left is None else (records, left)
-        in_force: tuple[Message, ...] = context.get_context().messages
-        return in_force
+        messages_now: tuple[Message, ...] = context.get_context().messages
+        return messages_now
+
+    async def _restore_plan(self, records: tuple[Record, ...]) -> None:
+        """Let the plan be there again, also in a fork, and on another machine."""
+        self._approved = plans.not_told_yet(records)
+        if (known := plans.recorded(records)) is not None:
+            with suppress(OSError):
+                await self._parts.plans.restore(self.session_id, known.text)
+
+    async def plan(self) -> Plan | None:
+        """Return the plan as it is now, by its file or else the record. Raises `SessionError`."""
+        known = plans.recorded(in_force(await self.records()))
+        text: str | None = None
+        with suppress(OSError):
+            text = await self._parts.plans.read(self.session_id)
+        text = text or (known.text if known else "")
+        if not text.strip():
+            return None
+        approved = known is not None and known.approved and known.text == text
+        return Plan(text, str(self._parts.plans.of(self.session_id)), approved)
+
+    async def approve(self, plan: Plan) -> None:
+        """Let the model be told with the next turn to build the plan. Raises `SessionError`."""
+        await self.note(plans.record(plan.text, approved=True))
+        self._approved = plan.text
 
     async def _ancestors(self, session_id: str) -> tuple[str, ...]:
         """Return the sessions that it was forked from, as far as they are still on record."""
@@ -237,11 +266,24 @@ class Conversation:
         }
         turn_id = f"{self.session_id}-{self._turns}"
         budget = self.turn_budget = self._budget.of_turn()
-        note = ""
-        if text and self._restored:
-            note = _RESTORED.format(", ".join(map(self._name, self._restored)))
-            self._restored = ()
+        note = self._told() if text else ""
         return Turn(self.session_id, turn_id, text, facts, check, note=note, budget=budget)
+
+    def _told(self) -> str:
+        """Return what the model must know of what was done between the turns."""
+        notes: list[str] = []
+        if self._restored:
+            notes.append(_RESTORED.format(", ".join(map(self._name, self._restored))))
+        # Who goes back to planning after all has taken the word back.
+        if self._approved and self.mode() is Mode.BUILD:
+            path = str(self._parts.plans.of(self.session_id))
+            notes.append(plans.note(Plan(self._approved, path, approved=True)))
+        self._restored, self._approved = (), ""
+        return "\n\n".join(notes)
+
+    async def aclose(self) -> None:
+        """Leave nothing behind that should not stay."""
+        await self._parts.plans.aclose()
 
     def _name(self, path: str) -> str:
         return path.removeprefix(f"{self._workspace}{os.sep}")

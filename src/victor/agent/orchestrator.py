@@ -233,6 +233,7 @@ class AgentOrchestrator(RestoreAccess):
             shut = getattr(coordinator, "aclose", None)
             if shut is not None and guard.health()[name].state is not State.DISABLED:
                 await guard.optional(name, "aclose", shut, None)
+        await self._conversation.aclose()
         close = self.session_coordinator.close
         await guard.critical("session", "close", close, error=SessionError)
 
@@ -262,7 +263,8 @@ class AgentOrchestrator(RestoreAccess):
     @asynccontextmanager
     async def _open_child(self, mode: Mode, emit: Emit) -> AsyncIterator[RunTurn]:
         """Give a conversation of its own below the running turn, no wider than this one is."""
-        mode = mode if self.mode is Mode.BUILD else self.mode
+        # Who plans lets others explore: the plan is its own.
+        mode = mode if self.mode is Mode.BUILD else Mode.EXPLORE
         depth = max(0, self.config_coordinator.get_config().get("subagent_depth", 1) - 1)
         settings = self._settings.changed(
             ephemeral=True, mode=mode.value, subagent_depth=depth, mcp_servers={}

@@ -11,6 +11,7 @@ from victor.errors import VictorError
 from victor.events import Event
 from victor.history import RecordedTurn, turns
 from victor.messages import ToolCall, ToolSpec
+from victor.plans import Plan, not_told_yet
 from victor.protocols import Allow, Mode, Record
 from victor.testing.divergence import Divergence, divergences
 from victor.testing.recorded_session import AllowAll, RecordedReplies, RecordedTools
@@ -71,8 +72,12 @@ async def replay(
         tool_coordinator=tools,
         safety_coordinator=AllowAll(),
     )
+    approved = ""
     async with orchestrator:
         for turn in had:
+            if approved:
+                await orchestrator.approve_plan(Plan(approved))
+            approved = not_told_yet(turn.records)
             replies.play(turn)
             tools.play(turn)
             await _again(orchestrator, replies, turn)

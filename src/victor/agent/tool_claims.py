@@ -34,7 +34,8 @@ class ToolClaims:
         paths = self._paths(call, environment)
         undoable = effect is Effect.READ_ONLY or bool(paths)
         access = self._access(call, paths, environment)
-        return CallReview(call, effect, undoable=undoable, access=access)
+        plan = effect is not Effect.READ_ONLY and self._writes_plan(call, environment.plan)
+        return CallReview(call, effect, undoable=undoable, access=access, plan=plan)
 
     def changes(self, call: ToolCall, environment: ToolEnvironment) -> tuple[Path, ...]:
         """Return the paths that the call may change."""
@@ -66,6 +67,16 @@ class ToolClaims:
             return seconds
         except Exception:  # noqa: BLE001  # as above
             return environment.timeout
+
+    def _writes_plan(self, call: ToolCall, plan: Path | None) -> bool:
+        """Return whether the call changes the plan, and nothing else, by its tool's own word."""
+        told: Any = getattr(self.tools[call.name], "writes_only", None)
+        if told is None or plan is None:
+            return False
+        try:
+            return told(call.arguments, plan) is True
+        except Exception:  # noqa: BLE001  # as above
+            return False
 
     def _paths(self, call: ToolCall, environment: ToolEnvironment) -> tuple[Path, ...] | None:
         """Return what the call may change; None where the tool could not tell."""

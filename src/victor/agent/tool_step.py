@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from victor import plans
 from victor.agent.event_bus import EventBus
 from victor.agent.review_step import ReviewStep
 from victor.agent.stages import Stages
@@ -15,6 +16,7 @@ from victor.agent.turn import Limits, Turn
 from victor.budget import Amounts
 from victor.events import (
     CheckpointTaken,
+    PlanWritten,
     ToolCallEnded,
 )
 from victor.messages import Effect, Message, ToolCall, ToolResult, tool_results
@@ -187,7 +189,16 @@ class ToolStep:
         await self._guard.critical("session", "record", lambda: store(turn.session_id, record))
         answers[done.call.id] = done.result
         self._reviews.learn(done.result)
+        if done.plan:
+            await self._keep_plan(turn, done)
         self._publish(ToolCallEnded(done.call, done.result, done.seconds, done.display))
+
+    async def _keep_plan(self, turn: Turn, done: Executed) -> None:
+        """Put the plan that the call has written on record, and only then show it."""
+        record = plans.record(done.plan, turn.id)
+        store = self._stages.session.record
+        await self._guard.critical("session", "record", lambda: store(turn.session_id, record))
+        self._publish(PlanWritten(str(done.call.arguments.get("path", "")), done.plan))
 
     def _told_of_rewrite(self, done: Executed) -> Executed:
         """Return the result with what the model should know of the call that gave it."""

@@ -38,7 +38,8 @@ There are three modes; the user chooses. You are told the mode by a line that be
 until there is one, it is build.
 
 - build: you may read, change files and run commands, as far as the user's rules let you.
-- plan: read, change nothing, and answer with a plan: the files to change, how, and how to check.
+- plan: read, change nothing but the file of the plan that you are told of, and write the plan: \
+the files to change, how, and how to check.
 - explore: read as widely as the question needs, change nothing, and report what is where.
 
 Tools are the same in every mode; a call that the mode forbids is refused with the reason."""

@@ -129,6 +129,8 @@ class CallReview:
     """Whether a checkpoint stands behind it."""
     access: Access = Access(known=False)
     """What it reaches for."""
+    plan: bool = False
+    """Whether all that it changes is the session's plan."""
 
 
 class Approval(StrEnum):

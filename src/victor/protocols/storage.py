@@ -65,12 +65,14 @@ class Record:
     """One committed entry of a session: append-only."""
 
     kind: str
-    """`user`, `reply`, `result`, `tool`, `cancelled`, `failed`, `compacted`, `ended` or `rewound`.
+    """`user`, `reply`, `result`, `tool`, `plan`, `cancelled`, `failed`, `compacted`, `ended` or
+    `rewound`.
 
     `rewound`: something was taken back, or brought back. Its data tells what: `to` the turn that
     the conversation goes back to before, `restore` the checkpoint of its files, `redo` where the
     last one comes back, `files` what the model is told of. `tool` is the result of a call outside
-    of the conversation, such as a workflow's."""
+    of the conversation, such as a workflow's. `plan` is the session's plan from then
+    on: `text`, and `approved` where the person has handed it over to be built."""
     turn_id: str
     message: Message | None = None
     """The message that a `user` or `reply` entry added."""

@@ -28,6 +28,8 @@ class ToolOutput:
     `the web page https://example.org/`: they are marked as foreign, and safety minds them."""
     images: tuple[Image, ...] = ()
     """Pictures for a model that can see; see `ToolEnvironment.sees_images`."""
+    plan: str = ""
+    """All of the session's plan, where the call has written or changed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,13 @@ class ToolEnvironment:
     """Whether the model in use is known to see pictures."""
     hidden: tuple[re.Pattern[str], ...] = ()
     """Names of files that rules keep from being read, as `Allow.hidden`."""
+    plan: Path | None = None
+    """The file of the session's plan. It may be changed where nothing else may: in `plan` mode."""
+
+    @property
+    def plan_only(self) -> bool:
+        """Whether the plan may be changed now, and nothing else."""
+        return self.plan is not None and not self.writable
 
     def hides(self, name: str) -> bool:
         """Return whether the file may not be shown; `name` is as in `Access.paths`."""
@@ -73,6 +82,8 @@ class Executed:
     seconds: float
     display: str = ""
     """What a person is shown beside the result; may be empty."""
+    plan: str = ""
+    """All of the session's plan, where the call has written or changed it."""
 
 
 @runtime_checkable
@@ -120,6 +131,15 @@ class IToolEffect(Protocol):
 
     def effect(self, arguments: JsonObject) -> Effect:
         """Return what a call with these arguments, which are not checked yet, may do."""
+        ...
+
+
+@runtime_checkable
+class IPlanTool(Protocol):
+    """A tool that can write the session's plan."""
+
+    def writes_only(self, arguments: JsonObject, file: Path) -> bool:
+        """Return whether a call with these arguments, not checked yet, changes just this file."""
         ...
 
 

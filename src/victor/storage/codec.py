@@ -30,7 +30,18 @@ VERSION = 1
 """The form of a record that this module writes; it reads every form up to it."""
 
 KINDS = frozenset(
-    {"user", "reply", "result", "tool", "cancelled", "failed", "compacted", "ended", "rewound"}
+    {
+        "user",
+        "reply",
+        "result",
+        "tool",
+        "plan",
+        "cancelled",
+        "failed",
+        "compacted",
+        "ended",
+        "rewound",
+    }
 )
 """The kinds of record there are."""
 

@@ -28,6 +28,7 @@ PARTS = (
 """What a divergence can be of."""
 
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_PLAN_FILE = re.compile(r"(?:/|\b[A-Z]:\\)[^\n]*?[/\\]plan\.md\b")
 _NOTED = ("system", "tools", "options", "settings", "model", "mode")
 
 
@@ -50,7 +51,8 @@ def divergences(
 ) -> tuple[Divergence, ...]:
     """Return the places in order; of what goes on from step to step, only where it begins.
 
-    Dates in the system prompt are not compared, and neither is what a record does not hold.
+    Dates in the system prompt are not compared, nor where the plan lies, nor what a record does
+    not hold.
     """
     found: dict[tuple[str, str], Divergence] = {}
     before: Json = {}
@@ -102,7 +104,8 @@ def _words(message: Message | None, other: Message | None) -> Any:
 
     A resumed session tells the mode once more; a replay goes through in one.
     """
-    texts = [part.text for part in _parts(message) if isinstance(part, Text)]
+    said = [part.text for part in _parts(message) if isinstance(part, Text)]
+    texts = [*said[:1], *(_PLAN_FILE.sub("PLAN", text) for text in said[1:])]
     shared = sum(isinstance(part, Text) for part in _parts(other))
     return texts[: max(shared, 1)]
 

@@ -17,6 +17,7 @@ from victor.tools.files import (
     reached_all,
     refuse_unless_writable,
 )
+from victor.tools.planning import PlanningTool, change_plan, plan_of
 from victor.tools.replacing import Replaced, Wish, replaced
 from victor.tools.threads import in_thread_to_its_end
 
@@ -32,7 +33,7 @@ _REQUIRED = ["path", "old", "new"]
 
 
 @dataclass(frozen=True, slots=True)
-class Edit(ChangingTool):
+class Edit(PlanningTool):
     """Replaces a text that stands exactly once in a file."""
 
     bounds: ClassVar[tuple[str, ...]] = (
@@ -63,8 +64,16 @@ class Edit(ChangingTool):
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Change the file at once and whole. `display` is the diff. Raises `ToolError`."""
+        if plan := plan_of(arguments, environment):
+            return await in_thread_to_its_end(self._plan, plan, arguments, environment)
         refuse_unless_writable(environment)
         return await in_thread_to_its_end(self._edit, arguments, environment)
+
+    def _plan(self, plan: Path, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
+        def edit(tool: Edit, path: str) -> ToolOutput:
+            return tool._edit({**arguments, "path": path}, environment)
+
+        return change_plan(self, plan, arguments["new"], edit)
 
     def _edit(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         file = self.opened(arguments["path"], environment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,13 +11,14 @@ from victor.messages import Effect, JsonObject, ToolSpec
 from victor.protocols import ToolEnvironment, ToolOutput
 from victor.tools.changes import Change
 from victor.tools.document import document_of, encodable, read_bytes, unified_diff
-from victor.tools.files import ChangingTool, refuse_hidden, refuse_unless_writable
+from victor.tools.files import refuse_hidden, refuse_unless_writable
 from victor.tools.matching import usual_end
+from victor.tools.planning import PlanningTool, change_plan, plan_of
 from victor.tools.threads import in_thread_to_its_end
 
 
 @dataclass(frozen=True, slots=True)
-class Write(ChangingTool):
+class Write(PlanningTool):
     """Writes a whole file."""
 
     bounds: ClassVar[tuple[str, ...]] = (
@@ -47,9 +48,18 @@ class Write(ChangingTool):
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Replace the file at once and whole. `display` is the diff. Raises `ToolError`."""
-        refuse_unless_writable(environment)
         path, content = arguments["path"], arguments["content"]
+        if plan := plan_of(arguments, environment):
+            return await in_thread_to_its_end(self._plan, plan, content, environment)
+        refuse_unless_writable(environment)
         return await in_thread_to_its_end(self._write, path, content, environment)
+
+    def _plan(self, plan: Path, content: str, environment: ToolEnvironment) -> ToolOutput:
+        def write(tool: Write, path: str) -> ToolOutput:
+            # The person is shown the plan itself.
+            return replace(tool._write(path, content, environment), display="")
+
+        return change_plan(self, plan, content, write)
 
     def _write(self, path: str, content: str, environment: ToolEnvironment) -> ToolOutput:
         file = self.workspace.resolve(path)

@@ -16,6 +16,7 @@ from victor.agent.assembly.given import Given
 from victor.agent.coordinator_access import COORDINATORS
 from victor.agent.event_bus import EventBus
 from victor.agent.guard import State
+from victor.agent.plan_files import PlanFiles
 from victor.agent.plugged import plugged_parts
 from victor.agent.stages import Stages
 from victor.agent.subagents import Subagents
@@ -42,6 +43,7 @@ class Parts:
     turn_loop: TurnLoop
     subagents: Subagents
     set_aside: SetAside
+    plans: PlanFiles
 
 
 def assemble(
@@ -73,7 +75,7 @@ def assemble(
     for name in COORDINATORS[1:]:
         coordinators[name] = _make(name, replaced.get(name), _MAKERS[name], given)
     turn_loop = TurnLoop(_stages(coordinators, config), bus)
-    parts = Parts(coordinators, bus, turn_loop, subagents, given.set_aside)
+    parts = Parts(coordinators, bus, turn_loop, subagents, given.set_aside, given.plans)
     _observe(coordinators, config, bus)
     configure(parts, config)
     return parts

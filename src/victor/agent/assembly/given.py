@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from victor.agent.event_bus import EventBus
+from victor.agent.plan_files import PlanFiles
 from victor.agent.subagents import Subagents
 from victor.events import CoordinatorFailed
 from victor.protocols import IApprover, IProvider, ISandbox, ITool
@@ -56,9 +59,18 @@ class Given:
         return None if self.config.get("ephemeral", False) else data_folder() / "outputs"
 
     @cached_property
+    def plans(self) -> PlanFiles:
+        """The plans of sessions. Where nothing is left behind, they are in a folder that goes."""
+        if self.outputs is not None:
+            return PlanFiles(self.outputs)
+        # Made at the first plan only, and nobody can know the name before.
+        folder = Path(tempfile.gettempdir(), f"victor-{secrets.token_hex(8)}")
+        return PlanFiles(folder, passing=True)
+
+    @cached_property
     def set_aside(self) -> SetAside:
         """What of that folder is the conversation's own."""
-        return SetAside(self.outputs)
+        return SetAside(self.plans.folder)
 
     def failed_in(self, coordinator: str) -> OnFailure:
         """Return what tells as an event that a part of this coordinator has failed."""

@@ -49,7 +49,7 @@ def mode(given: Given) -> Any:
     """What knows BUILD, PLAN and EXPLORE."""
     from victor.agent.coordinators.mode_coordinator import ModeCoordinator
 
-    return ModeCoordinator()
+    return ModeCoordinator(plan_of=given.plans.of)
 
 
 def prompt(given: Given) -> Any:

@@ -69,7 +69,12 @@ def tool(given: Given) -> Any:
         tools = (*built_in, *known, *plugged_tools(given.bus.guard))
         source = servers(given)
     return ToolCoordinator(
-        tools, given.workspace, source=source, spill_folder=spill, fit_arguments=fit_arguments
+        tools,
+        given.workspace,
+        source=source,
+        spill_folder=spill,
+        fit_arguments=fit_arguments,
+        plan_of=given.plans.of,
     )
 
 

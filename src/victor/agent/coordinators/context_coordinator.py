@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from victor import steps, tokens
+from victor import plans, steps, todo_list, tokens
 from victor.agent.strategy_run import attempt
 from victor.compactions import difference
 from victor.errors import ConfigError
@@ -25,7 +25,6 @@ from victor.protocols.context import (
     compaction_strategies,
     register_compaction_strategy,
 )
-from victor.todo_list import reattached
 
 __all__ = ["BaseCompactionStrategy", "ContextCoordinator", "register_compaction_strategy"]
 
@@ -234,11 +233,12 @@ class ContextCoordinator:
         reason: str,
         place: str = "",
     ) -> Context:
-        """Adopt the messages, with the todo list that is open, and say so if they are others."""
+        """Adopt the messages, with the plan and the list that hold; say so if they are others."""
         old = self.get_context().messages
         size = self._tally.total
         if messages != old:
-            messages = self._where_it_fits(reattached(messages, old), messages, room)
+            for reattached in (plans.reattached, todo_list.reattached):
+                messages = self._where_it_fits(reattached(messages, old), messages, room)
             self._set(messages)
         self._settled = int(self._tally.total * REGROWTH) if self._tally.total > limit else 0
         if (len(messages), self._tally.total) != (len(old), size):

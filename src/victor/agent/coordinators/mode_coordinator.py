@@ -6,8 +6,9 @@ a tool that nobody thought of is not permitted by oversight.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from victor.errors import UnknownNameError
@@ -37,8 +38,8 @@ _TERMS: Mapping[Mode, _Terms] = {
     Mode.PLAN: _Terms(
         effects=_READING,
         instructions=(
-            "Mode: plan. Read what you need, change nothing, and answer with a plan: the files to"
-            " change, how, and how to check the result. Tools that change something are refused."
+            "Mode: plan. Read what you need, change nothing, and make a plan: the files to change,"
+            " how, and how to check the result. Tools that change something are refused."
         ),
     ),
     Mode.EXPLORE: _Terms(
@@ -52,10 +53,24 @@ _TERMS: Mapping[Mode, _Terms] = {
 }
 
 
-class ModeCoordinator:
-    """Holds the mode in force. Starts in `mode`, by default BUILD."""
+_PLAN_FILE = (
+    " But for one file, which `write` and `edit` may change: {}. Write the plan there as Markdown,"
+    " for somebody who knows nothing of this conversation, and answer in a sentence or two: the"
+    " user is shown the file. Only the user can end this mode."
+)
 
-    def __init__(self, mode: Mode | str = Mode.BUILD) -> None:
+
+class ModeCoordinator:
+    """Holds the mode in force. Starts in `mode`, by default BUILD.
+
+    `plan_of` tells where a session's plan is; without it, the answer is the plan.
+    """
+
+    def __init__(
+        self, mode: Mode | str = Mode.BUILD, *, plan_of: Callable[[str], Path] | None = None
+    ) -> None:
+        self._plan_of = plan_of
+        self._plan: Path | None = None
         self._current = _mode(mode)
         self._configured: Mode | None = None
 
@@ -76,6 +91,10 @@ class ModeCoordinator:
         if configured is not self._configured:
             self._current = self._configured = configured
 
+    def start_session(self, session_id: str) -> None:
+        """Let the plan be that of this session from now on."""
+        self._plan = None if self._plan_of is None else self._plan_of(session_id)
+
     def switch(self, mode: Mode | str) -> tuple[Mode, Mode]:
         """Put `mode` in force and return the modes (before, after). Raises `UnknownNameError`."""
         before, self._current = self._current, _mode(mode)
@@ -91,7 +110,10 @@ class ModeCoordinator:
 
     def instructions(self) -> str:
         """Return what the model is told of the mode in force."""
-        return _TERMS[self._current].instructions
+        told = _TERMS[self._current].instructions
+        if self._current is not Mode.PLAN or self._plan is None:
+            return told
+        return told + _PLAN_FILE.format(self._plan)
 
     def tool_iterations(self, configured: int) -> int:
         """Return how many steps a turn may take now, where settings say `configured`."""

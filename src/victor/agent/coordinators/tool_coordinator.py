@@ -43,7 +43,7 @@ class ToolCoordinator:
 
     `output_limit` is in tokens, as `victor.tokens` estimates them. What a result has beyond it
     goes to a file below `spill_folder`; without one it is dropped, and the model is told so.
-    `source` gives tools that come later.
+    `source` gives tools that come later. `plan_of` tells where a session's plan is.
     `fit_arguments` checks arguments against a tool's schema; without it tools check their own.
     """
 
@@ -58,7 +58,9 @@ class ToolCoordinator:
         fit_arguments: FitArguments | None = None,
         timeout: float = 120.0,
         session_id: str = "",
+        plan_of: Callable[[str], Path] | None = None,
     ) -> None:
+        self._plan_of = plan_of
         self._claims = ToolClaims()
         self._source = source
         self._specs: tuple[ToolSpec, ...] = ()
@@ -121,7 +123,8 @@ class ToolCoordinator:
 
     def start_session(self, session_id: str) -> None:
         """Tell tools from now on that they run in this session."""
-        self._environment = replace(self._environment, session_id=session_id)
+        plan = None if self._plan_of is None else self._plan_of(session_id)
+        self._environment = replace(self._environment, session_id=session_id, plan=plan)
 
     async def forget_session(self, session_id: str) -> None:
         """Delete what the session's tools had set aside. Raises `ToolError`."""
@@ -177,7 +180,8 @@ class ToolCoordinator:
         self._repeats.begin_step()
         environment = self._environment
         if mode is not Mode.BUILD:
-            environment = replace(environment, writable=False)
+            file = environment.plan if mode is Mode.PLAN else None
+            environment = replace(environment, writable=False, plan=file)
         planned: list[PlannedCall] = []
         for call, verdict in zip(calls, verdicts, strict=True):
             match self._plan(call, verdict):

@@ -18,6 +18,7 @@ from victor.events import (
     CoordinatorFailed,
     Event,
     PlanChanged,
+    PlanWritten,
     ReplyReceived,
     SessionStarted,
     StepStarted,
@@ -139,7 +140,7 @@ async def test_no_word_of_the_user_the_model_or_a_tool_becomes_part_of_an_event(
 
 def test_every_event_but_the_deltas_is_part_of_analytics() -> None:
     pieces = {TextDelta, ThinkingDelta, ToolCallDelta, ToolCallProgressed}
-    told_by_others = {PlanChanged, SubagentActed}
+    told_by_others = {PlanChanged, PlanWritten, SubagentActed}
     assert set(get_args(Event)) - set(USAGE) == pieces | told_by_others
 
 
