@@ -53,6 +53,10 @@ async def more_than(most: int, mark: int) -> None:
 
 def kill_all(group: int, mark: int) -> bool:
     """Kill the group and whatever carries the mark, and return whether there was anything."""
+    with contextlib.closing(_carrying(mark)) as carrying:
+        found = any(not _is_dead(pid) for pid in carrying)
+    # The group first: none of it can start another while the system goes through it.
+    grouped = signal_group(group, signal.SIGKILL)
     until = time.monotonic() + KILLING_SECONDS
     killed: set[int] = set()
     while time.monotonic() < until:
@@ -64,9 +68,8 @@ def kill_all(group: int, mark: int) -> bool:
                 killed.add(pid)
         if len(killed) == count:
             break
-    grouped = signal_group(group, signal.SIGKILL)
     # The group may still hold a part of the sandbox, which ends by itself and carries no mark.
-    return bool(killed) or (grouped and not sys.platform.startswith("linux"))
+    return found or (grouped and not sys.platform.startswith("linux"))
 
 
 def signal_group(group: int, number: signal.Signals) -> bool:
@@ -110,19 +113,24 @@ def _threads(mark: int, most: int) -> int:
 
 
 def _carrying(mark: int) -> Generator[int, None, None]:
-    """Yield the processes that carry the mark and are not dead."""
+    """Yield the processes that carry the mark, dead ones that nobody has asked about, too."""
     if not sys.platform.startswith("linux"):
         return
     import resource
 
     with os.scandir("/proc") as folders:
         for name in (folder.name for folder in folders if folder.name.isdigit()):
-            try:
+            with contextlib.suppress(OSError, ValueError):
                 soft, _ = resource.prlimit(int(name), resource.RLIMIT_MSGQUEUE)
-                if soft == mark and _status(name)[0] not in "ZX":
+                if soft == mark:
                     yield int(name)
-            except (OSError, ValueError):
-                continue
+
+
+def _is_dead(pid: int) -> bool:
+    try:
+        return _status(str(pid))[0] in "ZX"
+    except (OSError, IndexError):
+        return True
 
 
 def _threads_of(pid: str) -> int:
