@@ -65,7 +65,7 @@ class ChangingTool:
         Raises `ToolError`.
         """
         self.workspace.resolve(path)
-        file = self.workspace.file(path)
+        file = self.workspace.file(path, environment.hides)
         name = self.workspace.name(file)
         refuse_hidden(name, environment)
         data = read_bytes(file, name, self.workspace.root)

@@ -49,7 +49,7 @@ class List(ReadingTool):
         return ToolOutput(await in_thread(self._list, path, environment))
 
     def _list(self, path: str, environment: ToolEnvironment) -> str:
-        folder = self.workspace.folder(path)
+        folder = self.workspace.folder(path, environment.hides)
         name = self.workspace.name(folder)
         rules = self.workspace.ignore_rules(folder)
         folders: list[str] = []

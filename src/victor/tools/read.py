@@ -122,7 +122,7 @@ class Read(ReadingTool):
     def _shown(
         self, stop: Stop, arguments: JsonObject, page: _Page, environment: ToolEnvironment
     ) -> ToolOutput:
-        file = self.workspace.file(arguments["path"])
+        file = self.workspace.file(arguments["path"], environment.hides)
         name = self.workspace.name(file)
         with opened_regular(file, name, self.workspace.root_of(file)) as raw:
             size = os.fstat(raw.fileno()).st_size

@@ -60,7 +60,7 @@ class Glob(ReadingTool):
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Return the names, without what `.gitignore` names or rules hide. Raises `ToolError`."""
         pattern = arguments["pattern"]
-        folder = self.workspace.folder(arguments.get("path") or ".")
+        folder = self.workspace.folder(arguments.get("path") or ".", environment.hides)
         expression = compile_pattern(pattern)
         names = await in_thread_until(Stop(), self._glob, folder, expression, environment)
         return ToolOutput("\n".join(names) or f"No file matches {pattern!r}.")
@@ -121,7 +121,7 @@ class Grep(ReadingTool):
 
         Raises `ToolError`.
         """
-        start = self.workspace.existing(arguments.get("path") or ".")
+        start = self.workspace.existing(arguments.get("path") or ".", environment.hides)
         expression = _expression(arguments)
         named = compile_pattern(arguments["glob"]) if arguments.get("glob") else None
 

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,6 +20,8 @@ NEAR_NAMES = 5
 _SEARCHED_FOR_NAMES = 5_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LONGEST, _LONGEST_NAME = 4_000, 255
+Hides: TypeAlias = Callable[[str], bool]
+"""Says of a file's name whether a rule keeps it from being shown."""
 _OF_THE_KERNEL = tuple(map(Path, ("/dev", "/proc", "/sys")))
 """No files, though they look like some: they tell of processes, keys in their environment too."""
 
@@ -58,29 +61,37 @@ class Workspace:
         """Like `resolve`, but the folders that may be read count as inside."""
         return self._confined(path, (self.root, *self._readable, *self._own()))
 
-    def existing(self, path: str) -> Path:
-        """Return `resolve_readable(path)` of something that exists; if not, name what is near."""
+    def existing(self, path: str, hides: Hides | None = None) -> Path:
+        """Return `resolve_readable(path)` of something that exists.
+
+        Raises `WorkspaceError`, with names that are near and not hidden; with none where nothing
+        tells what is hidden.
+        """
         found = self.resolve_readable(path)
         try:
             exists = found.exists()
         except OSError as error:
             raise WorkspaceError(f"{path} cannot be looked at: {error.strerror}.") from error
         if not exists:
-            raise WorkspaceError(f"There is no {path!r} in the workspace.{self._near(found)}")
+            near = "" if hides is None else self._near(found, hides)
+            raise WorkspaceError(f"There is no {path!r} in the workspace.{near}")
         return found
 
-    def file(self, path: str) -> Path:
-        """Return `existing(path)` of a regular file. Raises `WorkspaceError` for anything else."""
-        found = self.existing(path)
+    def file(self, path: str, hides: Hides | None = None) -> Path:
+        """Return `existing(path, hides)` of a regular file.
+
+        Raises `WorkspaceError` for anything else.
+        """
+        found = self.existing(path, hides)
         if found.is_dir():
             raise WorkspaceError(f"{path} is a folder. Use list to see what is in it.")
         if not found.is_file():
             raise WorkspaceError(f"{path} is no regular file, so it is not opened.")
         return found
 
-    def folder(self, path: str) -> Path:
-        """Return `existing(path)` of a folder. Raises `WorkspaceError` for anything else."""
-        found = self.existing(path)
+    def folder(self, path: str, hides: Hides | None = None) -> Path:
+        """Return `existing(path, hides)` of a folder. Raises `WorkspaceError` for anything else."""
+        found = self.existing(path, hides)
         if not found.is_dir():
             raise WorkspaceError(f"{path} is a file, not a folder.")
         return found
@@ -158,21 +169,18 @@ class Workspace:
         except OSError:
             return set()
 
-    def _near(self, missing: Path) -> str:
+    def _near(self, missing: Path, hides: Hides) -> str:
         """Return a sentence that lists names like that of `missing`; empty if there are none."""
-        same_name: list[str] = []
-        for _, file in zip(range(_SEARCHED_FOR_NAMES), self.files(self.root), strict=False):
-            if file.name == missing.name:
-                same_name.append(self.name(file))
+        files = islice(self.files(self.root), _SEARCHED_FOR_NAMES)
+        same_name = [self.name(file) for file in files if file.name == missing.name]
         folder = missing.parent
-        beside: list[str] = []
-        if folder.is_dir():
-            names = self._names(folder)
-            close = difflib.get_close_matches(missing.name, sorted(names), NEAR_NAMES)
-            beside = [self.name(folder / name) for name in close]
-        near = list(dict.fromkeys((*same_name[:NEAR_NAMES], *beside)))[:NEAR_NAMES]
+        beside = {name: self.name(folder / name) for name in sorted(self._names(folder))}
+        shown = [name for name, whole in beside.items() if not hides(whole)]
+        close = difflib.get_close_matches(missing.name, shown, NEAR_NAMES)
+        near = [name for name in same_name if not hides(name)][:NEAR_NAMES]
+        near = list(dict.fromkeys((*near, *(beside[name] for name in close))))
         if near:
-            return f" Near names: {', '.join(near)}."
+            return f" Near names: {', '.join(near[:NEAR_NAMES])}."
         if folder.is_dir():
             return ""
         return f" Its folder {self.name(folder)!r} does not exist either."

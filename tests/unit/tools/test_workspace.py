@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from victor.errors import WorkspaceError
+from victor.errors import ToolError, WorkspaceError
+from victor.messages import JsonObject
+from victor.protocols import ToolEnvironment
+from victor.tools import builtin_tools
 from victor.tools.workspace import Workspace
+
+pytestmark = pytest.mark.anyio
+
+
+def nothing(_name: str) -> bool:
+    """Hide no file."""
+    return False
 
 
 @pytest.mark.parametrize(
@@ -78,16 +89,45 @@ def test_a_missing_file_comes_with_names_near_it(root: Path) -> None:
     (root / "src" / "parser.py").write_text("x")
     (root / "src" / "lexer.py").write_text("x")
     with pytest.raises(WorkspaceError, match=r"src/parser\.py"):
-        Workspace(root).file("src/parsr.py")
+        Workspace(root).file("src/parsr.py", nothing)
     with pytest.raises(WorkspaceError, match=r"src/lexer\.py"):
-        Workspace(root).file("lexer.py")
+        Workspace(root).file("lexer.py", nothing)
+
+
+def test_no_name_is_near_that_is_hidden(root: Path) -> None:
+    (root / "keys").mkdir()
+    for name in ("keys/secret.env", "keys/secret.txt", "secret.en"):
+        (root / name).write_text("x")
+    with pytest.raises(WorkspaceError) as refusal:
+        Workspace(root).file("keys/secret.en", lambda name: name.endswith((".env", ".en")))
+    assert str(refusal.value).endswith(" Near names: keys/secret.txt.")
+    with pytest.raises(WorkspaceError, match=r"in the workspace\.$"):
+        Workspace(root).file("keys/secret.tx")
+
+
+async def test_what_is_denied_is_no_suggestion_of_any_tool(root: Path) -> None:
+    (root / "secret.env").write_text("x")
+    environment = ToolEnvironment(root, hidden=(re.compile(r".*\.env"),))
+    calls: tuple[tuple[str, JsonObject], ...] = (
+        ("read", {"path": "secret.en"}),
+        ("edit", {"path": "secret.en", "old": "a", "new": "b"}),
+        ("list", {"path": "secret.en"}),
+        ("glob", {"path": "secret.en", "pattern": "*"}),
+        ("grep", {"path": "secret.en", "pattern": "x"}),
+        ("apply_patch", {"patch": "*** Begin Patch\n*** Delete File: secret.en\n*** End Patch"}),
+    )
+    tools = {tool.spec.name: tool for tool in builtin_tools(root)}
+    for name, arguments in calls:
+        with pytest.raises(ToolError, match=r"There is no 'secret\.en'") as refusal:
+            await tools[name].run(arguments, environment)
+        assert "env" not in str(refusal.value)
 
 
 def test_a_missing_folder_is_told(root: Path) -> None:
     with pytest.raises(WorkspaceError, match="folder 'no' does not exist"):
-        Workspace(root).file("no/such.file")
+        Workspace(root).file("no/such.file", nothing)
     with pytest.raises(WorkspaceError, match=r"There is no 'zzz' in the workspace\.$"):
-        Workspace(root).file("zzz")
+        Workspace(root).file("zzz", nothing)
 
 
 def test_a_folder_is_no_file_and_a_file_no_folder(root: Path) -> None:
