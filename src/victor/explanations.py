@@ -183,6 +183,7 @@ def _tools(past: _Past) -> _Told:
         facts["strategy"] = strategy
     if because and chosen == since:
         sent = {one["name"] for one in offered}
+        facts["not offered"] = sum(one[0] not in sent for one in because)
         return facts, tuple(_candidate(*one, sent=sent) for one in because), ()
     named = tuple(Part(one["name"], "", {"offered": True}) for one in offered)
     return facts, named, ("Why these were chosen is not on record.",)

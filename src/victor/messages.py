@@ -231,6 +231,8 @@ class ToolSpec:
     parameters: JsonObject
     """JSON schema of the arguments: an object."""
     effect: Effect = Effect.EFFECTFUL
+    essential: bool = False
+    """Whether it is sent to the model however many others there are: what no work does without."""
 
 
 class ToolChoice(StrEnum):

@@ -133,9 +133,9 @@ The model is told at once what is wrong with the arguments of a call. A tool tha
 `tool_calling_timeout` is ended; what it gives beyond `tool_output_limit` tokens goes to a file that
 `read` and `grep` may open. A call that only reads is made once more where it failed for a moment,
 such as by a broken connection. The same call with the same result is told to the model from the
-third time on, and ends the turn at `tool_repeat_limit`. Where the model's window is small, the
-first of these that take at most a third of it are offered. Your own tools: see
-[extending](extending.md).
+third time on, and ends the turn at `tool_repeat_limit`. Where
+all tools take too much of the model's window, it is told of some only when it looks for them: see
+[many tools](many-tools.md). Your own tools: see [extending](extending.md).
 """
 
 

@@ -60,20 +60,32 @@ def text_of(message: Message) -> str:
     )
 
 
+def turns_of(searched: dict[int, str]) -> list[Any]:
+    """Return what a model says in 30 turns: in some it searches for a tool, and then calls it."""
+    replies: list[Any] = []
+    for turn in range(30):
+        if subject := searched.get(turn):
+            replies += [[call("find_tools", query=subject)], [call(subject)]]
+        elif turn % 3 == 0:
+            replies.append([call(SUBJECTS[0])])
+        replies.append("word " * 150)
+    return replies
+
+
 async def test_thirty_turns_with_modes_tools_and_a_compaction_keep_the_front(
     new: New, workspace: Path
 ) -> None:
     (workspace / "AGENTS.md").write_text("Be kind.")
-    replies = [[call(SUBJECTS[turn % 8])] if turn % 3 == 0 else "word " * 150 for turn in range(42)]
-    provider = ScriptedProvider(*replies, "done", repeat=True)
+    searched = {4: "music", 12: "stocks", 20: "flights", 21: "music"}
+    provider = ScriptedProvider(*turns_of(searched))
     heard = RecordingObserver()
     made = new(
         provider=provider,
         tools=tuple(map(Subject, SUBJECTS)),
-        max_tools=4,
+        max_tools=7,
         tool_selection_strategy="keyword",
         context_compaction_strategy="truncation",
-        context_window=8_000,
+        context_window=9_500,
         max_output_tokens=1_000,
     )
     made.add_observer(heard)
@@ -83,8 +95,8 @@ async def test_thirty_turns_with_modes_tools_and_a_compaction_keep_the_front(
             made.set_mode(Mode.PLAN)
         if turn == 16:
             made.set_mode(Mode.BUILD)
-        # Six tools that are wanted one after the other, and four places for them.
-        await made.chat(f"Tell me about {SUBJECTS[min(turn // 4, 5)]}. " + "more " * 40)
+        # What the person speaks of changes; what the model is told of does not, unless it searches.
+        await made.chat(f"Tell me of {SUBJECTS[min(turn // 4, 7)]}. " + "more " * 40)
         compactions = sum(isinstance(event, ContextCompacted) for event in heard.events)
         compacted_before.add((compactions, len(provider.requests)))
 
@@ -93,15 +105,20 @@ async def test_thirty_turns_with_modes_tools_and_a_compaction_keep_the_front(
         for compactions in {count for count, _ in compacted_before} - {0}
     }
     assert len(firsts) == 1, "the session was to be compacted once"
-    assert {len(request.tools) for request in provider.requests} == {2, 3, 4}
+    names = [tuple(tool.name for tool in request.tools) for request in provider.requests]
+    assert names[0] == ("find_tools", "weather")
+    assert names[-1] == (*names[0], "music", "stocks", "flights")
     pairs = list(zip(provider.requests, provider.requests[1:], strict=False))
-    same_tools = [
+    grown = [(before, after) for before, after in pairs if before.tools != after.tools]
+    assert len(grown) == 3, "a tool that was found already is there"
+    assert all(after.tools[: len(before.tools)] == before.tools for before, after in grown)
+    others = [
         (before, after)
         for before, after in pairs
         if before.tools == after.tools and len(after.messages) > len(before.messages)
     ]
-    assert len(same_tools) >= len(pairs) - 4
-    assert min(kept(before, after) for before, after in same_tools) >= 0.95
+    assert len(others) >= len(pairs) - 4
+    assert min(kept(before, after) for before, after in others) >= 0.95
     assert len({request.system for request in provider.requests}) == 1
 
 
@@ -124,6 +141,44 @@ async def test_another_process_that_resumes_sends_the_same_front(
     await resumed.close()
 
     assert kept(first.requests[-1], second.requests[0]) >= 0.95
+
+
+async def test_another_process_that_resumes_sends_the_tools_that_were_found(
+    new: New, tmp_path: Path
+) -> None:
+    store = str(tmp_path / "sessions.db")
+    given: dict[str, Any] = {
+        "tools": tuple(map(Subject, SUBJECTS)),
+        "max_tools": 6,
+        "tool_selection_strategy": "keyword",
+        "ephemeral": False,
+        "session_store": store,
+    }
+    first = ScriptedProvider(
+        [call("find_tools", query="music")], [call("maps")], "done", name="scripted"
+    )
+    made = new(provider=first, **given)
+    await made.chat("Tell me of the weather")
+    session = made.session_id
+    await made.close()
+
+    second = ScriptedProvider("more")
+    resumed = new(provider=second, **given)
+    await resumed.resume(session)
+    await resumed.chat("Now of hotels and flights")
+    explained = await resumed.explain("tools")
+    await resumed.close()
+
+    sent = [tool.name for tool in second.requests[0].tools]
+    assert sent == ["find_tools", "weather", "music", "maps"]
+    assert second.requests[0].tools == first.requests[-1].tools
+    assert kept(first.requests[-1], second.requests[0]) >= 0.95
+    why = {part.name: part.why for part in explained.parts}
+    assert why["weather"].startswith("chosen by the words of turn 1")
+    assert why["music"].startswith("found by the search 'music' of turn 1")
+    assert why["maps"] == "called by its name in turn 1"
+    assert why["hotels"].startswith("deferred")
+    assert explained.facts["not offered"] == 5
 
 
 async def test_a_folder_s_instructions_come_with_the_first_file_read_there(

@@ -14,6 +14,7 @@ from victor.agent.context_step import ContextStep
 from victor.agent.event_bus import EventBus
 from victor.agent.guard import describe
 from victor.agent.metering import MeteredProvider
+from victor.agent.offering import Offering
 from victor.agent.request_notes import RequestNotes, explained, spent
 from victor.agent.stages import Stages
 from victor.agent.structured_output import answering
@@ -40,12 +41,6 @@ MINIMAL_PROMPT = (
     "or an instruction is missing."
 )
 """The system prompt when none can be built."""
-
-FALLBACK_TOOLS = 64
-"""How many tools are offered when none can be selected."""
-
-SHARE_OF_TOOLS = 3
-"""What part of the window tools may take: no more than one in so many."""
 
 REPORTING_SECONDS = 5.0
 """How much longer than the model the chat coordinator may take, to tell what had arrived."""
@@ -74,65 +69,20 @@ class ModelStep:
         self._publish = bus.publish
         self._guard = bus.guard
         self._last_prompt = MINIMAL_PROMPT
-        self._known_specs: object = ()
-        self._offered: tuple[ToolSpec, ...] | None = None
-        self._fitting: tuple[tuple[ToolSpec, ...], int, tuple[ToolSpec, ...]] = ((), 0, ())
-        """Tools, a window, and those of them that fit it: they are mostly the same in each step."""
         self._cached = 0
         self._because = ""
         """The failure that made the next endpoint serve; empty where none did."""
         self._notes = RequestNotes(partial(explained, stages.prompt, stages.tool_selection))
         self.context = ContextStep(stages, bus, self._summarize)
+        self.offering = Offering(stages, bus, lambda: self.context.window(self.endpoint())[0])
         self.limits = Limits()
-
-    async def select_tools(self, turn: Turn) -> tuple[ToolSpec, ...]:
-        """Return the tools to offer; all of them, capped, when selection fails."""
-        every = self._every_tool()
-        selected = await self._guard.optional(
-            "tool_selection",
-            "select",
-            lambda: self._stages.tool_selection.select(turn.text, every),
-            every[:FALLBACK_TOOLS],
-            fits=self._are_specs,
-        )
-        self._offered = self._within_window(selected)
-        return self._offered
-
-    def offered(self) -> tuple[ToolSpec, ...]:
-        """Return the tools that were offered last; all of them, where none were yet."""
-        if self._offered is None:
-            return self._within_window(self._every_tool())
-        return self._offered
 
     def room(self, system: str) -> ContextRoom:
         """Return what a request with this prompt would be made of."""
         context, endpoint = self.context, self.endpoint()
         window, reserve = context.window(endpoint)
         fit = context.calibrated(endpoint)
-        return ContextRoom(endpoint, system, self.offered(), window, reserve, fit)
-
-    def _every_tool(self) -> tuple[ToolSpec, ...]:
-        none: tuple[ToolSpec, ...] = ()
-        tool = self._stages.tool
-        return self._guard.read("tool", "specs", lambda: tool.specs, none, fits=self._are_specs)
-
-    def _within_window(self, tools: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:
-        """Return the first of the tools that leave most of a small window to the conversation."""
-        window, _ = self.context.window(self.endpoint())
-        known, of_window, fitting = self._fitting
-        if known is not tools or of_window != window:
-            fitting = tokens.first_within(tools, window // SHARE_OF_TOOLS)
-            self._fitting = tools, window, fitting
-        return fitting
-
-    def _are_specs(self, value: object) -> bool:
-        if value is self._known_specs:
-            return True
-        if not isinstance(value, tuple) or not all(isinstance(one, ToolSpec) for one in value):
-            return False
-        # It is mostly the same tuple step after step, and need not be looked through again.
-        self._known_specs = value
-        return True
+        return ContextRoom(endpoint, system, self.offering.offered(), window, reserve, fit)
 
     async def system_prompt(self, turn: Turn) -> str:
         """Return the system prompt; the last good one when building fails."""

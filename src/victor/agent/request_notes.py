@@ -17,11 +17,13 @@ SETTINGS = (
     "context_compaction_strategy",
     "context_compaction_threshold",
     "enable_task_hints",
+    "essential_tools",
     "max_tool_iterations",
     "max_tools",
     "system_prompt_template",
     "tool_output_limit",
     "tool_selection_strategy",
+    "tool_window_share",
 )
 """The settings that shape what is sent; none of them is a secret."""
 
@@ -42,7 +44,7 @@ class RequestNotes:
         """Return the parts of the request that are not as in the one before, by name."""
         if config is not self._config:
             self._config = config
-            self._settings = {name: config[name] for name in SETTINGS if name in config}
+            self._settings = {name: _plain(config[name]) for name in SETTINGS if name in config}
         parts = {
             "provider": provider,
             "model": request.model,
@@ -102,6 +104,11 @@ def spent(usage: Usage, cost: float | None, estimate: int) -> dict[str, Any]:
         "cost_usd": cost,
         "estimate": estimate,
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as it comes back from the record."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _form(name: str, part: Any) -> Any:

@@ -160,7 +160,13 @@ class ContextStage(Protocol):
 
 
 class ToolSelectionStage(Protocol):
-    """Which tools are worth offering."""
+    """Which tools are worth offering.
+
+    Where it has them: `start_turn(number, window=..., most=...)` is called before the first
+    choice of a turn, with the tokens of the window and those that tools may take at most;
+    `find(query, tools)` searches for the model, `called(names)` hears which it has called, and
+    `restore(sent)` which were sent in a session that is resumed.
+    """
 
     async def select(self, task: str, tools: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:
         """Return the tools to offer; sticky within a session."""

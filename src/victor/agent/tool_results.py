@@ -32,8 +32,14 @@ class ToolResults:
         result = ToolResult(
             call.id, content, output.is_error, full_output, output.images, output.source
         )
-        display, plan = encodable(output.display), encodable(output.plan)
-        return Executed(call, result, outcome.seconds, display, plan=plan)
+        return Executed(
+            call,
+            result,
+            outcome.seconds,
+            encodable(output.display),
+            search=encodable(output.search),
+            plan=encodable(output.plan),
+        )
 
     async def _capped(self, call: ToolCall, content: str) -> tuple[str, str]:
         """Return the beginning and the end of `content`, and the file that holds all of it."""

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from victor import plans
 from victor.agent.event_bus import EventBus
+from victor.agent.offering import FOUND, SEARCH, Offering
 from victor.agent.review_step import ReviewStep
 from victor.agent.stages import Stages
 from victor.agent.turn import Limits, Turn
@@ -31,6 +32,7 @@ from victor.protocols import (
     Record,
     Verdict,
 )
+from victor.tool_digest import found_text
 
 REPORTING_SECONDS = 10.0
 """How much longer than its tool the tool coordinator may take to give a result."""
@@ -39,8 +41,11 @@ REPORTING_SECONDS = 10.0
 class ToolStep:
     """Sees to it that every call has a result, and that what it changes can be put back."""
 
-    def __init__(self, stages: Stages, bus: EventBus, reviews: ReviewStep) -> None:
+    def __init__(
+        self, stages: Stages, bus: EventBus, reviews: ReviewStep, offering: Offering
+    ) -> None:
         self._stages = stages
+        self._offering = offering
         self._publish = bus.publish
         self._guard = bus.guard
         self._reviews = reviews
@@ -184,6 +189,9 @@ class ToolStep:
         """Put a result on record, and only then show it as done."""
         done = self._told_of_rewrite(await self._noted(turn, done))
         why = turn.decided.get(done.call.id, {})
+        if done.search:
+            done, found = await self._found(done)
+            why = {**why, SEARCH: done.search, FOUND: found}
         record = Record(turn.result_kind, turn.id, result=done.result, data=why)
         store = self._stages.session.record
         await self._guard.critical("session", "record", lambda: store(turn.session_id, record))
@@ -199,6 +207,16 @@ class ToolStep:
         store = self._stages.session.record
         await self._guard.critical("session", "record", lambda: store(turn.session_id, record))
         self._publish(PlanWritten(str(done.call.arguments.get("path", "")), done.plan))
+
+    async def _found(self, done: Executed) -> tuple[Executed, list[str]]:
+        """Return the search with what it has found in front of its result, and the names of that,
+        which is sent from the next step on."""
+        found = await self._offering.find(done.search)
+        tools = [one.tool for one in found.tools]
+        names = [tool.name for tool in tools]
+        told = found_text(done.search, tools, found.further)
+        result = replace(done.result, content=f"{told}\n\n{done.result.content}")
+        return replace(done, result=result, display=", ".join(names) or "nothing"), names
 
     def _told_of_rewrite(self, done: Executed) -> Executed:
         """Return the result with what the model should know of the call that gave it."""

@@ -56,6 +56,12 @@ class Turn:
     """The kind of record that its tool results are kept as."""
     started: float = field(default_factory=time.monotonic)
 
+    @property
+    def number(self) -> int:
+        """Its number in the session, counted from 1; 0 where its id tells none."""
+        number = self.id.rpartition("-")[2]
+        return int(number) if number.isdecimal() else 0
+
     def count(self, usage: Usage, cost: float | None) -> None:
         """Count one model call that was answered."""
         self.usage = self.usage + usage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from victor.agent.event_bus import EventBus
@@ -47,15 +47,16 @@ class TurnLoop:
         self._guard = bus.guard
         self._model = ModelStep(stages, bus)
         self._reviews = ReviewStep(stages, bus)
-        self._tools = ToolStep(stages, bus, self._reviews)
+        self._tools = ToolStep(stages, bus, self._reviews, self._model.offering)
         self._kept = TurnRecord(stages, bus)
         self._limits = Limits()
         self._told_mode: Mode | None = Mode.BUILD
 
-    @property
-    def remember(self) -> Callable[[tuple[Record, ...]], None]:
-        """Lets safety know what a recorded conversation has heard and read."""
-        return self._reviews.remember
+    def remember(self, records: tuple[Record, ...]) -> None:
+        """Let safety know what a recorded conversation has heard and read, and tool selection
+        which tools it was told of."""
+        self._reviews.remember(records)
+        self._model.offering.remember(records)
 
     def forget_mode(self) -> None:
         """Tell the model the mode with the next turn, whatever it was told before."""
@@ -145,6 +146,7 @@ class TurnLoop:
             if not calls:
                 return await self._kept.end(turn, reply, reply.stop_reason)
 
+            self._model.offering.called(calls)
             answers: dict[str, ToolResult] = {}
             try:
                 reviews, verdicts = await self._reviews.review(reviews)
@@ -211,7 +213,7 @@ class TurnLoop:
     async def _ask(self, turn: Turn, tool_choice: ToolChoice) -> Reply:
         """Make the step's model call, from the next provider where the current one cannot."""
         model = self._model
-        tools = await model.select_tools(turn)
+        tools = await model.offering.select(turn)
         system = await model.system_prompt(turn)
         overflow: ContextExceeded | None = None
         tries = OVERFLOW_RETRIES
@@ -269,7 +271,8 @@ class TurnLoop:
         """
         model, before = self._model, self._kept.in_force()
         system = await model.system_prompt(turn)
-        done = await model.context.compact(turn, model.endpoint(), system, model.offered(), focus)
+        tools = model.offering.offered()
+        done = await model.context.compact(turn, model.endpoint(), system, tools, focus)
         turn.compaction = done
         await self._kept.compacted(turn, before)
         return done

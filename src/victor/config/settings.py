@@ -100,11 +100,20 @@ class Settings(BaseModel):
     """A turn ends when the same tool call has given the same result so often; 0: never."""
 
     tool_selection_strategy: str = "hybrid"
-    """How the tools to offer are chosen where there are more than `max_tools`: `all` (the first
-    ones), `keyword`, `semantic` (with the extra `embeddings`), `hybrid` or a registered one."""
+    """How tools are ranked where they are too many to send all: `keyword`, `semantic` (with the
+    extra `embeddings`), `hybrid` or a registered one. `all` sends all, up to `max_tools`."""
 
     max_tools: int = Field(default=40, ge=1)
-    """Tools that are offered at most."""
+    """Tools that are sent to the model at most."""
+
+    tool_window_share: float = Field(default=0.1, gt=0, le=1)
+    """What part of the model's whole window the descriptions of all tools may take together, by
+    estimate. Beyond it, those that are not essential are deferred: the model finds them by
+    `find_tools`."""
+
+    essential_tools: tuple[str, ...] = ()
+    """Names of tools that are sent in any case, with `*` for anything, such as `mcp__tickets__*`;
+    beside `read`, `edit`, `shell` and the like, which always are."""
 
     max_output_tokens: int | None = Field(default=None, ge=1)
     """Tokens of one reply at most. None takes the model's own limit."""

@@ -9,6 +9,21 @@ from typing import Protocol, runtime_checkable
 from victor.messages import ToolSpec
 from victor.protocols.registry import Registry
 
+FIND_TOOLS = "find_tools"
+"""The tool that searches for the others. It is sent to the model only where some are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A tool that was considered."""
+
+    name: str
+    score: float
+    """Comparable within one ranking only; 0 where nothing was ranked."""
+    reason: str
+    offered: bool = True
+    """Whether it is sent to the model."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredTool:
@@ -18,6 +33,16 @@ class ScoredTool:
     score: float
     """The higher the more relevant; comparable within one query only."""
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search for tools came to."""
+
+    tools: tuple[ScoredTool, ...] = ()
+    """Those that are sent to the model from the next step on, the best first."""
+    further: tuple[str, ...] = ()
+    """Names of some that fit less."""
 
 
 @runtime_checkable

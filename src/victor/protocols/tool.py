@@ -28,6 +28,9 @@ class ToolOutput:
     `the web page https://example.org/`: they are marked as foreign, and safety minds them."""
     images: tuple[Image, ...] = ()
     """Pictures for a model that can see; see `ToolEnvironment.sees_images`."""
+    search: str = ""
+    """What the model looks for among the tools. What is found is told in front of `content`, and
+    sent to the model from the next step on."""
     plan: str = ""
     """All of the session's plan, where the call has written or changed it."""
 
@@ -82,6 +85,8 @@ class Executed:
     seconds: float
     display: str = ""
     """What a person is shown beside the result; may be empty."""
+    search: str = ""
+    """What the model looks for among the tools, as `ToolOutput.search`."""
     plan: str = ""
     """All of the session's plan, where the call has written or changed it."""
 

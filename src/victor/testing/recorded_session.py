@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +98,17 @@ class RecordedTools:
     def __init__(self, specs: tuple[ToolSpec, ...]) -> None:
         self.specs = specs
         self._results: dict[str, deque[ToolResult]] = {}
+        self._searches: dict[str, str] = {}
+        """What was searched for among the tools, by call: it is searched for again."""
 
     def play(self, turn: RecordedTurn) -> None:
         """Give from now on what the tools gave in this turn."""
         self._results = {}
-        for result in turn.results:
-            self._results.setdefault(result.call_id, deque()).append(result)
+        self._searches = {}
+        for record in turn.records:
+            if record.kind == "result" and record.result is not None:
+                self._results.setdefault(record.result.call_id, deque()).append(record.result)
+                self._searches[record.result.call_id] = record.data.get("search", "")
 
     def reviews(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:
         """Return that every call is harmless: nothing runs."""
@@ -122,7 +128,12 @@ class RecordedTools:
         """Yield the recorded result of every call; one that has none was interrupted."""
         for call in calls:
             waiting = self._results.get(call.id)
-            yield Executed(call, waiting.popleft() if waiting else interrupted(call), 0.0)
+            result = waiting.popleft() if waiting else interrupted(call)
+            search = self._searches.get(call.id, "")
+            if search:
+                # What is found now is told in front of it, in place of what was found then.
+                result = replace(result, content=result.content.rpartition("\n\n")[2])
+            yield Executed(call, result, 0.0, search=search)
 
 
 class AllowAll:

@@ -44,6 +44,7 @@ class AskUser:
             "additionalProperties": False,
         },
         Effect.READ_ONLY,
+        essential=True,
     )
 
     def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:

@@ -85,6 +85,7 @@ class ShellOutput:
             "additionalProperties": False,
         },
         Effect.READ_ONLY,
+        essential=True,
     )
 
     def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
@@ -121,6 +122,7 @@ class ShellStop:
         },
         # What it ends is the agent's own, and was allowed when it began.
         Effect.READ_ONLY,
+        essential=True,
     )
 
     def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ from victor.tools.apply_patch import ApplyPatch
 from victor.tools.ask_user import AskUser
 from victor.tools.background import Background, ShellOutput, ShellStop
 from victor.tools.edit import Edit, MultiEdit
+from victor.tools.find_tools import FindTools
 from victor.tools.git import Git
 from victor.tools.listing import List
 from victor.tools.process import Limits
@@ -76,4 +77,5 @@ def builtin_tools(
         AskUser(person),
         *(() if subagents is None else (Task(subagents),)),
         *web_tools(),
+        FindTools(),
     )

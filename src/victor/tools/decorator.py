@@ -36,6 +36,7 @@ class FunctionTool(Generic[P, R]):
         description: str | None = None,
         effect: Effect = Effect.EFFECTFUL,
         paths: tuple[str, ...] | PathsOf = (),
+        essential: bool = False,
     ) -> None:
         """Make a tool; see `tool` for what the parameters say."""
         functools.update_wrapper(self, function)
@@ -45,6 +46,7 @@ class FunctionTool(Generic[P, R]):
         self._description = description
         self._effect = Effect(effect)
         self._paths = paths
+        self._essential = essential
         self._asynchronous = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004  # an object may have an async __call__
         )
@@ -61,7 +63,7 @@ class FunctionTool(Generic[P, R]):
         """The tool as the model is told of it. Raises `TypeError` if types have no schema."""
         signature = self._signature
         description = self._description or signature.summary or self._name.replace("_", " ")
-        return ToolSpec(self._name, description, signature.schema, self._effect)
+        return ToolSpec(self._name, description, signature.schema, self._effect, self._essential)
 
     @functools.cached_property
     def _signature(self) -> Signature:
@@ -100,6 +102,7 @@ def tool(
     description: str | None = None,
     effect: Effect = Effect.EFFECTFUL,
     paths: tuple[str, ...] | PathsOf = (),
+    essential: bool = False,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
 
 
@@ -111,6 +114,7 @@ def tool(
     description: str | None = None,
     effect: Effect = Effect.EFFECTFUL,
     paths: tuple[str, ...] | PathsOf = (),
+    essential: bool = False,
 ) -> Any:
     """Make a tool of a typed function, as `@tool` or `@tool(effect=Effect.READ_ONLY)`.
 
@@ -126,11 +130,17 @@ def tool(
             refused in the modes that only read, asked for, and never run twice.
         paths: Names of the arguments that hold paths it may change, or a function that tells
             them; these are kept before it runs, so that it can be undone.
+        essential: Whether the model is told of it however many tools there are.
     """
 
     def made(function: Callable[..., Any]) -> FunctionTool[..., Any]:
         return FunctionTool(
-            function, name=name, description=description, effect=effect, paths=paths
+            function,
+            name=name,
+            description=description,
+            effect=effect,
+            paths=paths,
+            essential=essential,
         )
 
     return made if function is None else made(function)

@@ -60,6 +60,7 @@ class Edit(PlanningTool):
             "additionalProperties": False,
         },
         Effect.EFFECTFUL,
+        essential=True,
     )
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:

@@ -38,6 +38,7 @@ class List(ReadingTool):
             "additionalProperties": False,
         },
         Effect.READ_ONLY,
+        essential=True,
     )
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:

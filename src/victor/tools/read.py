@@ -86,6 +86,7 @@ class Read(ReadingTool):
             "additionalProperties": False,
         },
         Effect.READ_ONLY,
+        essential=True,
     )
 
     async def depends_on(

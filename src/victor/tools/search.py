@@ -55,6 +55,7 @@ class Glob(ReadingTool):
             "additionalProperties": False,
         },
         Effect.READ_ONLY,
+        essential=True,
     )
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
@@ -114,6 +115,7 @@ class Grep(ReadingTool):
             "additionalProperties": False,
         },
         Effect.READ_ONLY,
+        essential=True,
     )
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:

@@ -74,6 +74,7 @@ class Shell:
             "additionalProperties": False,
         },
         Effect.EFFECTFUL,
+        essential=True,
     )
 
     def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:

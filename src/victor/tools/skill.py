@@ -26,6 +26,7 @@ class UseSkill:
                 "additionalProperties": False,
             },
             Effect.READ_ONLY,
+            essential=True,
         )
 
     def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:

@@ -48,6 +48,7 @@ class Task:
         },
         # What its agent does is reviewed call by call.
         Effect.READ_ONLY,
+        essential=True,
     )
 
     def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:

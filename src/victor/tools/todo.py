@@ -46,6 +46,7 @@ class Todo:
             "additionalProperties": False,
         },
         Effect.READ_ONLY,
+        essential=True,
     )
 
     def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:

@@ -44,6 +44,7 @@ class Write(PlanningTool):
             "additionalProperties": False,
         },
         Effect.IDEMPOTENT,
+        essential=True,
     )
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:

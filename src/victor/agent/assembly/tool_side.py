@@ -48,6 +48,7 @@ def tool(given: Given) -> Any:
     from victor.agent.coordinators.tool_coordinator import ToolCoordinator
     from victor.safety.sandbox import policy_of
     from victor.tools import builtin_tools, fit_arguments
+    from victor.tools.find_tools import FindTools
     from victor.tools.process import Limits
     from victor.tools.skill import UseSkill
 
@@ -68,6 +69,8 @@ def tool(given: Given) -> Any:
         known = (UseSkill(given.skills),) if given.skills else ()
         tools = (*built_in, *known, *plugged_tools(given.bus.guard))
         source = servers(given)
+    elif tools:
+        tools = (*tools, FindTools())
     return ToolCoordinator(
         tools,
         given.workspace,

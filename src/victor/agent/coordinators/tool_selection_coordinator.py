@@ -1,58 +1,67 @@
-"""Which tools are worth offering, and why.
+"""Which tools are sent to the model, and why.
 
-The choice is sticky: what was offered stays, in its place, and what comes is added at the end, so
-that a vendor's cache of the tools in front of a conversation holds.
+All of them, as long as they are few. Otherwise the essential ones, what fits the user's words when
+it begins, and what the model finds or calls later; the rest is deferred. The choice is sticky: what
+was sent stays, in its place, and what comes is added at the end, so that a vendor's cache of the
+tools in front of a conversation holds.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from victor.agent.known_tools import KnownTools
+from victor.agent.sent_tools import SentTools
 from victor.errors import ConfigError
 from victor.messages import ToolSpec
 from victor.protocols import IToolSelectionStrategy, ScoredTool
-from victor.protocols.selection import register_tool_selection_strategy, tool_selection_strategies
+from victor.protocols.selection import (
+    FIND_TOOLS,
+    Candidate,
+    Found,
+    register_tool_selection_strategy,
+    tool_selection_strategies,
+)
 
 __all__ = ["Candidate", "ToolSelectionCoordinator", "register_tool_selection_strategy"]
 
 StrategyFactory: TypeAlias = Callable[[], IToolSelectionStrategy]
 
 ALL = "all"
-"""The strategy that is always there: offers everything, in the given order, up to the limit."""
+"""The strategy that is always there: sends everything, in the given order, up to the limit."""
 
+FOUND_AT_ONCE = 5
+WORTH_DEFERRING = 1_000
+"""Tokens that it must spare to defer tools: a search costs a model call."""
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A tool that was considered."""
-
-    name: str
-    score: float
-    """Comparable within one choice only; 0 where nothing was ranked."""
-    reason: str
-    offered: bool
+_NAMED = "it was asked for by its name"
 
 
 class ToolSelectionCoordinator:
-    """Chooses the tools to offer, by a strategy, once for each task."""
+    """Chooses the tools to send, and searches those that are not sent."""
 
     def __init__(
         self,
         strategy: str | IToolSelectionStrategy = ALL,
         *,
         limit: int = 40,
+        share: float = 0.1,
+        essential: tuple[str, ...] = (),
         strategies: Mapping[str, StrategyFactory] | None = None,
     ) -> None:
-        """Offer at most `limit` tools, chosen by `strategy`.
+        """Send all tools, unless they are more than `limit`, or take more than `share` of the
+        model's window: then `strategy` ranks them by words of the user and of the model.
 
-        `strategies` are the known ones by name, beside `all` and what was registered. A strategy
-        that is given as an object stays, whatever the settings name.
-        Raises `UnknownNameError` and `ConfigError`.
+        `essential` are names of tools, or patterns with `*`, that are sent in any case, beside
+        those that say so themselves. `strategies` are the known ones by name, beside `all` and
+        what was registered. A strategy that is given as an object stays, whatever the settings
+        name. Raises `UnknownNameError` and `ConfigError`.
         """
-        self._known = dict(strategies or {})
-        self._limit = _checked_limit(limit)
+        self._strategies = dict(strategies or {})
+        self._limit, self._share = _checked_limit(limit), _checked_share(share)
+        self._essential = essential
         self._fixed = not isinstance(strategy, str)
         self._strategy: IToolSelectionStrategy | None = None
         self._name = ""
@@ -60,11 +69,14 @@ class ToolSelectionCoordinator:
             self._adopt(strategy)
         else:
             self._strategy, self._name = strategy, type(strategy).__name__
-        self._task: str | None = None
-        self._tools: tuple[ToolSpec, ...] | None = None
-        self._selected: tuple[ToolSpec, ...] = ()
-        self._offered: dict[str, None] = {}
-        self._ranked: tuple[ScoredTool, ...] = ()
+        self._turn, self._window, self._most = 0, 0, 0
+        self._tools = KnownTools()
+        self._sent = SentTools()
+        self._deferring = False
+        self._chosen: tuple[ToolSpec, ...] | None = None
+        """What is sent; None where it has to be thought over."""
+        self._ranked: dict[str, ScoredTool] = {}
+        self._ranked_by = ""
 
     @property
     def strategy(self) -> str:
@@ -72,86 +84,157 @@ class ToolSelectionCoordinator:
         return self._name
 
     def configure(self, config: Mapping[str, Any]) -> None:
-        """Adopt `tool_selection_strategy` and `max_tools`.
+        """Adopt `tool_selection_strategy`, `max_tools`, `tool_window_share`, `essential_tools`.
 
         Raises `UnknownNameError` or `ConfigError` and then keeps the old ones.
         """
         limit = _checked_limit(config.get("max_tools", self._limit))
+        share = _checked_share(config.get("tool_window_share", self._share))
         name = config.get("tool_selection_strategy", self._name)
-        changed = not self._fixed and name != self._name
-        if changed:
+        if not self._fixed and name != self._name:
             self._adopt(name)
-        if changed or limit != self._limit:
-            self._limit = limit
-            self._tools = None
+            self._deferring = self._deferring and self._strategy is not None
+        self._limit, self._share = limit, share
+        self._essential = tuple(config.get("essential_tools", self._essential))
+        self._tools, self._chosen = KnownTools(self._tools.given, self._essential), None
 
     def reset(self) -> None:
-        """Forget what was offered, as for another session."""
-        self._offered = {}
-        self._ranked = ()
-        self._task = self._tools = None
+        """Forget what was sent, as for another session."""
+        self._sent, self._deferring, self._chosen = SentTools(), False, None
+        self._tools, self._ranked = KnownTools(), {}
+
+    def start_turn(self, number: int, *, window: int = 0, most: int = 0) -> None:
+        """Note that a turn begins, and the tokens of the model's window, and those of them that
+        tools may take at most; 0 where that is not known."""
+        self._turn = number
+        if (window, most) != (self._window, self._most):
+            self._window, self._most, self._chosen = window, most, None
+
+    def restore(self, sent: tuple[Candidate, ...]) -> None:
+        """Go on with what was sent in the session before, in this order."""
+        self._sent.restore(sent)
+        self._deferring = self._strategy is not None and self._sent.wants(FIND_TOOLS)
+        self._chosen = None
 
     async def select(self, task: str, tools: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:
-        """Return the tools to offer for `task`; sticky within a session.
+        """Return the tools to send; sticky within a session. `task` are the user's words.
 
-        Where all of them are within the limit, all are offered. Otherwise the first choice takes
-        half of the limit, and each later task adds what it needs until the limit is reached.
         Raises what the strategy raises.
         """
-        if tools is self._tools and (self._strategy is None or task == self._task):
-            return self._selected
-        if self._strategy is None or len(tools) <= self._limit:
-            self._ranked = ()
-            self._offer((tool.name for tool in tools), self._limit, tools)
+        self._look_at(tools)
+        if self._chosen is not None:
+            return self._chosen
+        known, sent = self._tools, self._sent
+        picked: tuple[ScoredTool, ...] = ()
+        if not self._deferring and self._too_many():
+            picked = await self._rank(task, f"the words of turn {self._turn}")
+            self._deferring = True
+        sent.arrive(known.by_name)
+        sent.add(self._base())
+        if self._deferring:
+            sent.let_go(self._limit, self._most or float("inf"), known.sizes, known.essential)
+            sent.add(self._picked(picked))
         else:
-            # A strategy may load what it compares with, and that must not hold the loop up.
-            ranked = await asyncio.to_thread(self._strategy.rank, task, tools)
-            self._choose(ranked, tools)
-        by_name = {tool.name: tool for tool in tools}
-        selected = tuple(by_name[name] for name in self._offered)
-        self._selected = tools if selected == tools else selected
-        self._task, self._tools = task, tools
-        return self._selected
+            sent.cut(self._limit)
+        chosen = tuple(known.by_name[name] for name in sent)
+        self._chosen = tools if chosen == tools else chosen
+        return self._chosen
+
+    async def find(self, query: str, tools: tuple[ToolSpec, ...]) -> Found:
+        """Return the tools that fit the query best, before them those that it names.
+
+        They are sent from the next choice on. Raises what the strategy raises.
+        """
+        self._look_at(tools)
+        known = self._tools
+        asked = dict.fromkeys(query.replace(",", " ").split())
+        named = [ScoredTool(known.by_name[n], 0.0, _NAMED) for n in asked if known.can_find(n)]
+        words = " ".join(word for word in asked if not known.can_find(word))
+        ranked = await self._rank(words, f"the search {query!r}") if words else ()
+        fitting = [one for one in ranked if one.score > 0 and one.tool.name not in asked]
+        places = max(FOUND_AT_ONCE - len(named), 0)
+        found = (*named, *fitting[:places])
+        said = f"found by the search {query!r} of turn {self._turn}"
+        self._want(Candidate(f.tool.name, f.score, f"{said}; {f.reason}") for f in found)
+        further = fitting[places : places + FOUND_AT_ONCE]
+        return Found(found, tuple(one.tool.name for one in further))
+
+    def called(self, names: tuple[str, ...]) -> None:
+        """Note which tools the model has called: one that was not sent is from now on."""
+        said = f"called by its name in turn {self._turn}"
+        self._want(Candidate(name, 0.0, said) for name in names if self._tools.can_find(name))
 
     def explain(self) -> tuple[Candidate, ...]:
-        """Return every tool that was considered for the last task, the best first, and why."""
-        if not self._ranked:
-            return tuple(self._unranked(tool.name) for tool in self._tools or ())
-        return tuple(
-            Candidate(one.tool.name, one.score, one.reason, one.tool.name in self._offered)
-            for one in self._ranked
-        )
+        """Return every tool that was considered: those that are sent, in order and each with what
+        brought it there, then the others, as they were ranked last."""
+        others = [one.name for one in self._tools.searched if one.name not in self._sent]
+        left_out = sorted(map(self._left_out, others), key=lambda one: -one.score)
+        return (*self._sent.candidates, *left_out)
 
-    def _unranked(self, name: str) -> Candidate:
-        offered = name in self._offered
-        reason = "all are offered" if offered else f"more than {self._limit} tools"
-        return Candidate(name, 0.0, reason, offered)
+    def _look_at(self, tools: tuple[ToolSpec, ...]) -> None:
+        if tools is self._tools.given:
+            return
+        known = KnownTools(tools, self._essential)
+        if known.searched == self._tools.searched:
+            known.searched = self._tools.searched  # strategies know tools by their tuple
+        self._tools, self._chosen = known, None
 
-    def _choose(self, ranked: tuple[ScoredTool, ...], tools: tuple[ToolSpec, ...]) -> None:
-        matching = [one.tool.name for one in ranked if one.score > 0]
-        if self._offered:
-            best = matching[: max(self._limit // 2, 1)]
-            self._offer(best, self._limit, tools)
-        else:
-            # Half is kept free for later tasks. Tools are given with the most useful ones first.
-            given = (tool.name for tool in tools)
-            self._offer((*matching, *given), max(self._limit // 2, 1), tools)
-        self._ranked = ranked
+    def _want(self, candidates: Iterator[Candidate]) -> None:
+        if self._sent.want(tuple(candidates)):
+            self._chosen = None
 
-    def _offer(self, names: Iterable[str], limit: int, tools: tuple[ToolSpec, ...]) -> None:
-        """Add `names` behind what is offered, up to `limit`; drop what there is no more."""
-        there = {tool.name for tool in tools}
-        offered = [name for name in self._offered if name in there][: self._limit]
-        kept = dict.fromkeys(offered)
-        for name in names:
-            if len(kept) >= limit:
-                break
-            if name in there:
-                kept[name] = None
-        self._offered = kept
+    def _too_many(self) -> bool:
+        if self._strategy is None:
+            return False
+        known = self._tools
+        if len(known.searched) > self._limit:
+            return True
+        share = self._window * self._share
+        return 0 < share < known.total and known.deferrable >= WORTH_DEFERRING
+
+    def _base(self) -> Iterator[Candidate]:
+        """Yield what is sent in any case; what finds the others comes last."""
+        why = "it is essential" if self._deferring else "there is room for all"
+        for tool in self._tools.searched:
+            if not self._deferring or tool.name in self._tools.essential:
+                yield Candidate(tool.name, 0.0, why)
+        if self._deferring and FIND_TOOLS in self._tools.by_name:
+            yield Candidate(FIND_TOOLS, 0.0, "it finds the tools that are not sent")
+
+    def _picked(self, ranked: tuple[ScoredTool, ...]) -> Iterator[Candidate]:
+        """Yield what fits the user's words, in half of the places and the share of the window."""
+        sizes = self._tools.sizes
+        room = self._window * self._share or float("inf")
+        room -= sum(sizes[name] for name in self._sent)
+        places = max(max(self._limit // 2, 1) - len(self._sent), 0)
+        fitting = [one for one in ranked if one.score > 0 and one.tool.name not in self._sent]
+        for one in fitting[:places]:
+            room -= sizes[one.tool.name]
+            if room < 0:
+                return
+            why = f"chosen by {self._ranked_by}; {one.reason}"
+            yield Candidate(one.tool.name, one.score, why)
+
+    async def _rank(self, words: str, by: str) -> tuple[ScoredTool, ...]:
+        strategy = self._strategy
+        if strategy is None:
+            return ()
+        # A strategy may load what it compares with, and that must not hold the loop up.
+        ranked = await asyncio.to_thread(strategy.rank, words, self._tools.searched)
+        self._ranked, self._ranked_by = {one.tool.name: one for one in ranked}, by
+        return ranked
+
+    def _left_out(self, name: str) -> Candidate:
+        one = self._ranked.get(name)
+        if not self._deferring:
+            return Candidate(name, 0.0, f"more than {self._limit} tools", offered=False)
+        if one is None:
+            return Candidate(name, 0.0, "deferred", offered=False)
+        why = f"deferred; by {self._ranked_by}: {one.reason}"
+        return Candidate(name, one.score, why, offered=False)
 
     def _adopt(self, name: str) -> None:
-        self._strategy = tool_selection_strategies.make(name, self._known, without=ALL)
+        self._strategy = tool_selection_strategies.make(name, self._strategies, without=ALL)
         self._name = name
 
 
@@ -159,3 +242,9 @@ def _checked_limit(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigError(f"max_tools must be a whole number of at least 1, not {value!r}.")
     return value
+
+
+def _checked_share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ConfigError(f"tool_window_share must be above 0 and at most 1, not {value!r}.")
+    return float(value)
