@@ -15,6 +15,7 @@ from victor.agent.event_bus import EventBus
 from victor.agent.guard import describe
 from victor.agent.metering import MeteredProvider
 from victor.agent.offering import Offering
+from victor.agent.pictures import Pictures
 from victor.agent.request_notes import RequestNotes, explained, spent
 from victor.agent.stages import Stages
 from victor.agent.structured_output import answering
@@ -73,6 +74,7 @@ class ModelStep:
         self._because = ""
         """The failure that made the next endpoint serve; empty where none did."""
         self._notes = RequestNotes(partial(explained, stages.prompt, stages.tool_selection))
+        self._pictures = Pictures()
         self.context = ContextStep(stages, bus, self._summarize)
         self.offering = Offering(stages, bus, lambda: self.context.window(self.endpoint())[0])
         self.limits = Limits()
@@ -135,6 +137,7 @@ class ModelStep:
             temperature=self.limits.temperature,
             output_schema=turn.output.schema if turn.output else None,
         )
+        request = self._pictures.seen(request, lambda: self.context.model_info(endpoint))
         size = self.context.size()
         estimate = size + self.context.overhead
         provider, metered = self._drawing(turn, endpoint, request, estimate, cached=self._cached)
