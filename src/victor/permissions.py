@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -63,10 +64,14 @@ class Rule:
         if facts is not None:
             texts = (*facts.parts, *(command.text for command in facts.commands))
             return any(self.command.fullmatch(text) for text in texts)
-        paths = (*access.paths, *map(plain_path, access.paths))
-        return any(self.loose.fullmatch(path) for path in paths) or any(
+        return any(map(self.names, access.paths)) or any(
             self.command.fullmatch(host) for host in access.hosts
         )
+
+    def names(self, path: str) -> bool:
+        """Return whether the rule names the file, in whichever spelling."""
+        path = path.removeprefix("./")
+        return any(self.loose.fullmatch(one) for one in (path, plain_path(path)))
 
     def covers(self, review: CallReview) -> bool:
         """Return whether a call that is no command is nothing but what the rule names."""
@@ -123,8 +128,13 @@ class Rules:
 
         return Rules(*map(placed, LISTS))
 
-    def allowing(self, review: CallReview, facts: CommandFacts | None) -> tuple[Rule, ...]:
-        """Return the rules that together allow all of the call; none where something is left."""
+    def allowing(
+        self, review: CallReview, facts: CommandFacts | None, *, reading: bool = True
+    ) -> tuple[Rule, ...]:
+        """Return the rules that together allow all of the call; none where something is left.
+
+        `reading` says whether commands that only read need no rule.
+        """
         about = [rule for rule in self.allow if rule.is_about(review.call.name)]
         if facts is None:
             kept = protected_path(review)
@@ -136,21 +146,35 @@ class Rules:
         found: list[Rule] = []
         for command in facts.commands:
             fitting = [] if command.caution else [r for r in about if r.covers_command(command)]
-            if not fitting and (not command.harmless or self.limit_reading()):
+            if not fitting and not (command.harmless and reading):
                 return ()
             found += fitting[:1]
         return tuple(found)
 
-    def hidden_from(self, tool: str) -> tuple[re.Pattern[str], ...]:
-        """Return the files that are denied to `tool` or to `read`, or asked about before `read`."""
+    def hidden_from(self, tool: str, *, asked: bool = False) -> tuple[re.Pattern[str], ...]:
+        """Return the files that are denied to `tool` or to `read`, or asked about before `read`.
+
+        The latter only where nobody was `asked`.
+        """
         found = [rule for rule in self.deny if rule.pattern and rule.is_about(tool, "read")]
-        if tool != "read":
+        if tool != "read" and not asked:
             found += [rule for rule in self.ask if rule.pattern and rule.is_about("read")]
         return tuple(rule.loose for rule in found)
 
-    def limit_reading(self) -> bool:
-        """Return whether a rule keeps files from being read, which a command would get around."""
-        return any(rule.is_about("read", "grep") for rule in (*self.deny, *self.ask))
+    def let_read(self, facts: CommandFacts, *, masked: bool) -> bool:
+        """Return whether commands that only read get around no rule that keeps files from that.
+
+        `masked` says that what such rules name cannot be read by the commands.
+        """
+        limits = [one for one in (*self.deny, *self.ask) if one.is_about("read", "grep")]
+        if not limits:
+            return True
+        if not masked or not all(one.pattern for one in limits):
+            return False
+        return not any(
+            command.kept or any(one.names(word) for one in limits for word in words(command))
+            for command in facts.commands
+        )
 
 
 def rule(text: Any) -> Rule:
@@ -183,6 +207,12 @@ def rule(text: Any) -> Rule:
 def escaped(text: str) -> str:
     """Return the pattern that means this very text."""
     return re.sub(r"([*?\\])", r"\\\1", text)
+
+
+def words(command: PlainCommand) -> tuple[str, ...]:
+    """Return the words of the command, and what stands behind `=` or `:` in them."""
+    found = shlex.split(command.text)
+    return (*found, *(piece for word in found for piece in re.split("[=:]", word)[1:]))
 
 
 def narrowest(review: CallReview, facts: CommandFacts | None) -> tuple[tuple[str, ...], bool]:

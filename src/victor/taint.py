@@ -9,19 +9,21 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 
+from victor.guarded import plain_path
 from victor.messages import Effect, ToolResult
 from victor.protocols import CallReview, CommandFacts
 from victor.visible import one_line
 
-_SECRET = re.compile(
-    r"(?:^|/)(?:\.env(?:\.(?!example|sample|template|dist)[\w.-]+)?|\.envrc|\.netrc|_netrc|\.npmrc"
+SECRETS = re.compile(
+    r"(?:.*/)?(?:\.env(?:\.(?!example|sample|template|dist)[\w.-]+)?|\.envrc|\.netrc|_netrc|\.npmrc"
     r"|\.pypirc|\.git-credentials|\.pgpass|\.my\.cnf|\.htpasswd|\.dockercfg|\.vault-token"
     r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|credentials(?:\.\w+)?|secrets?(?:\.\w+)?"
     r"|[\w.-]*\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk|asc)"
     r"|\.(?:ssh|aws|gnupg|kube|azure|docker|password-store)(?:/.*)?"
-    r"|\.config/(?:gcloud|gh|op)(?:/.*)?|(?:etc/)?shadow)$",
-    re.IGNORECASE,
+    r"|\.config/(?:gcloud|gh|op)(?:/.*)?|(?:etc/)?shadow)",
+    re.IGNORECASE | re.DOTALL,
 )
+"""Paths of files that usually hold a key or a password."""
 _HOST = re.compile(
     r"(?<![\w@.-])(?:[a-z][a-z0-9+.-]*://)?((?:[a-z0-9-]+\.)+[a-z]{2,})", re.IGNORECASE
 )
@@ -29,7 +31,8 @@ _HOST = re.compile(
 
 def names_secret(path: str) -> bool:
     """Return whether a file of this name usually holds a key or a password."""
-    return _SECRET.search(path.rstrip("/")) is not None
+    path = path.rstrip("/")
+    return any(SECRETS.fullmatch(name) for name in (path, plain_path(path)))
 
 
 def hosts_in(text: str) -> frozenset[str]:
@@ -75,12 +78,31 @@ class Taint:
         for result in results:
             self.source = self.source or result.source
 
-    def objection(self, review: CallReview, facts: CommandFacts | None) -> str:
-        """Return what the call would do that must be asked for; empty if nothing, or untainted."""
+    def objection(
+        self, review: CallReview, facts: CommandFacts | None, *, masked: bool = False
+    ) -> str:
+        """Return what the call would do that must be asked for; empty if nothing, or untainted.
+
+        `masked` says that files which usually hold secrets cannot be read by the command.
+        """
         if not self.source:
             return ""
         found = self._of_access(review) if facts is None else _of_command(facts)
+        if facts is not None and review.effect is not Effect.READ_ONLY and not (found or masked):
+            wide = any(command.wide for command in facts.commands)
+            found = "it may show files that usually hold secrets" if wide else ""
         return f"{found}, and words from {self.source} are in this conversation" if found else ""
+
+    def unseen(self, review: CallReview, facts: CommandFacts | None) -> tuple[re.Pattern[str], ...]:
+        """Return the files that a call which nobody is asked about must not show by the way.
+
+        That is where it looks through many; one that it names is asked about.
+        """
+        if facts is None:
+            shows = review.call.name == "grep" and not any(map(names_secret, review.access.paths))
+        else:
+            shows = facts.harmless or any(command.wide for command in facts.commands)
+        return (SECRETS,) if self.source and shows else ()
 
     def _of_access(self, review: CallReview) -> str:
         access = review.access

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -48,6 +48,8 @@ class Ask:
     is."""
     lasting: bool = False
     """Whether the rules may be kept in settings."""
+    hidden: tuple[re.Pattern[str], ...] | None = field(default=None, compare=False)
+    """What must not be shown by the call even then, as `Allow.hidden`; None where rules say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,10 @@ class PlainCommand:
     wildcard covers it only where it names them all."""
     caution: str = ""
     """Why no rule is enough, such as a repository whose configuration starts programs."""
+    wide: bool = False
+    """Whether it shows what is in files that it does not name, as `grep -r` does."""
+    kept: bool = False
+    """Whether it shows what git keeps of files, which is to be read where they are not."""
     grave: str = ""
     """What it does that a conversation which has read foreign words must not do unasked."""
 

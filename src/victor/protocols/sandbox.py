@@ -77,8 +77,16 @@ class Confinement:
     """What a command cannot do in it that it might expect to, for the model; may be empty."""
     host_lists: bool = True
     """Whether it can hold `Network.HOSTS`; if not, that means no network in it."""
+    hides_files: bool = True
+    """Whether it can keep single files of the workspace from being read, and commands still work
+    on the others."""
     waived: bool = False
     """Whether a person said that there shall be none: then its lack is no reason to ask."""
+
+    @property
+    def masks(self) -> bool:
+        """Whether `SandboxPolicy.hidden` may name files of the workspace."""
+        return self.confines and self.hides_files
 
     @property
     def objection(self) -> str:

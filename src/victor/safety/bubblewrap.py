@@ -76,6 +76,7 @@ class Bubblewrap:
     proc: bool = True
     host_lists: ClassVar[bool] = True
     own_loopback: ClassVar[bool] = True
+    hides_files: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

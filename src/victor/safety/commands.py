@@ -15,7 +15,7 @@ from pathlib import Path
 from victor.protocols import CommandFacts, PlainCommand
 from victor.safety import git_commands, programs
 from victor.safety.bash_tree import Line, Word, read
-from victor.safety.programs import Operands, Program
+from victor.safety.programs import ANY, Operands, Program
 from victor.taint import names_secret
 
 _SEPARATORS = re.compile(r"[\n\r;&|<>()`{}\"']|\$\(")
@@ -86,7 +86,8 @@ class CommandAnalyst:
         if folder not in (None, self._workspace) and name != "cd":
             caution = caution or "it runs in another folder"
         grave = self._secret(words[1:], folder) or _grave(name, arguments)
-        return PlainCommand(text, harmless, risks, caution, grave)
+        wide, kept = _shows_more(name, arguments)
+        return PlainCommand(text, harmless, risks, caution, wide, kept, grave)
 
     def _secret(self, words: tuple[Word, ...], folder: Path | None) -> str:
         """Return why one of the words may be a file of keys, by whichever of its names."""
@@ -263,6 +264,17 @@ def _risks(name: str, arguments: tuple[str, ...]) -> tuple[str, ...]:
     if known.operands is Operands.ONE_PATH:
         found += tuple(word for word in arguments if word[:1] != "-")[1:]
     return found
+
+
+def _shows_more(name: str, arguments: tuple[str, ...]) -> tuple[bool, bool]:
+    """Return whether it shows files that it does not name, and whether what git keeps of them."""
+    base = name.rpartition("/")[2]
+    base = programs.ALIASES.get(base, base)
+    if base == "git":
+        kept = git_commands.shows_contents(arguments)
+        return kept, kept
+    wide = programs.SHOW_MORE.get(base)
+    return wide is not None and (wide is ANY or any(map(wide.fullmatch, arguments))), False
 
 
 def _grave(name: str, arguments: tuple[str, ...]) -> str:

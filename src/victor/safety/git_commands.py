@@ -43,6 +43,13 @@ _READING = words(
     whatchanged
     """
 )
+_WITHOUT_CONTENTS = words(
+    """
+    add branch check-ignore commit config count-objects describe fetch for-each-ref init ls-files
+    ls-tree merge-base mv name-rev pull push reflog remote rev-list rev-parse shortlog show-ref
+    status switch symbolic-ref tag version
+    """
+)
 _LISTING = frozenset({"branch", "remote", "tag"})
 """These list when given options only, and change something when given a name."""
 _LISTING_OPTIONS = _RE(
@@ -121,6 +128,14 @@ def is_reading(arguments: tuple[str, ...]) -> bool:
     if action == "reflog" and rest[:1] and rest[0] in ("delete", "drop", "expire", "write"):
         return False
     return action in _READING and _options_read(rest)
+
+
+def shows_contents(arguments: tuple[str, ...]) -> bool:
+    """Return whether git may show what files hold, or held, with these arguments."""
+    rest = list(arguments)
+    while rest and rest[0].startswith("-"):
+        del rest[: 2 if rest[0] in _WITH_VALUE else 1]
+    return not rest or rest[0] not in _WITHOUT_CONTENTS
 
 
 def _options_read(words: list[str]) -> bool:

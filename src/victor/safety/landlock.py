@@ -41,6 +41,8 @@ class Landlock:
     host_lists: ClassVar[bool] = False
     """It can tell ports apart, and not hosts."""
     own_loopback: ClassVar[bool] = False
+    hides_files: ClassVar[bool] = False
+    """It could, but nothing else in their folders would be listed or made any more."""
 
     def missing(self) -> str:
         """Return why it cannot even be tried; empty where it can."""

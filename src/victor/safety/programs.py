@@ -261,6 +261,17 @@ PROGRAMS: Mapping[str, Program] = {
 }
 """By name. What is not here is not harmless, and its options are not known."""
 
+ANY = _re(r".*")
+SHOW_MORE: Mapping[str, re.Pattern[str]] = {
+    **dict.fromkeys(words("rg ag ack tar zip rsync"), ANY),
+    "grep": _re(r"-[A-Za-z]*[rRdD].*|--(?:r|dir|deref).*"),
+    "diff": _re(r"-[A-Za-z]*r.*|--r.*"),
+    "find": _re(r"-(?:exec|ok).*|-fprint.*"),
+    "fd": _re(r"-\w*[xX].*|--exec.*"),
+    "cp": _re(r"-[A-Za-z]*[rRa].*|--(?:r|arch).*"),
+}
+"""Options with which programs show what is in files that they do not name; or they always do."""
+
 ALIASES: Mapping[str, str] = {
     "egrep": "grep", "fgrep": "grep", "gawk": "awk", "mawk": "awk", "nawk": "awk", "fdfind": "fd",
     "gsed": "sed", "vi": "vim", "nvim": "vim", "view": "vim", "ex": "vim", "pip3": "pip",

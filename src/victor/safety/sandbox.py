@@ -61,6 +61,11 @@ class Kind(Protocol):
         """Whether what runs in it has a network of its own, where nobody else listens."""
         ...
 
+    @property
+    def hides_files(self) -> bool:
+        """Whether it can hide single files of the workspace."""
+        ...
+
     def missing(self) -> str:
         """Return why it cannot even be tried; empty where it can."""
         ...
@@ -162,6 +167,7 @@ class Sandbox:
             reason=f"a forbidden write and a forbidden connection failed in it{because}",
             limits=kind.limits,
             host_lists=kind.host_lists,
+            hides_files=kind.hides_files,
         )
 
     @asynccontextmanager

@@ -45,6 +45,7 @@ class Seatbelt:
     limits: ClassVar[str] = LIMITS
     host_lists: ClassVar[bool] = True
     own_loopback: ClassVar[bool] = False
+    hides_files: ClassVar[bool] = True
 
     def missing(self) -> str:
         """Return why it cannot even be tried; empty where it can."""

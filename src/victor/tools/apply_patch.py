@@ -136,7 +136,7 @@ class ApplyPatch(ChangingTool):
         """Return where a new file goes, and its name. Raises `ToolError` where there is one."""
         file = self.workspace.resolve(path)
         name = self.workspace.name(file)
-        refuse_hidden(name, environment)
+        refuse_hidden(self.workspace, name, environment)
         if file.exists():
             raise WorkspaceError(f"{name} exists already; nothing was changed.")
         return file, name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from victor.messages import JsonObject
 from victor.protocols import Access, ToolEnvironment
 from victor.tools.changes import Change, commit
 from victor.tools.document import Document, document_of, read_bytes
+from victor.tools.names import MOST_ENTRIES, Hidden, TooManyFiles, hidden_below
 from victor.tools.seen import SeenFiles
 from victor.tools.workspace import Workspace
 
@@ -67,7 +69,7 @@ class ChangingTool:
         self.workspace.resolve(path)
         file = self.workspace.file(path, environment.hides)
         name = self.workspace.name(file)
-        refuse_hidden(name, environment)
+        refuse_hidden(self.workspace, path, environment)
         data = read_bytes(file, name, self.workspace.root)
         return OpenedFile(file, name, data, document_of(data, name))
 
@@ -93,10 +95,34 @@ def refuse_unless_writable(environment: ToolEnvironment) -> None:
         raise ToolError("Nothing may be changed in this mode.")
 
 
-def refuse_hidden(name: str, environment: ToolEnvironment) -> None:
+def refuse_hidden(workspace: Workspace, path: str, environment: ToolEnvironment) -> None:
     """Raise `ToolError` for a file that a rule keeps from being read: a change would tell of it."""
-    if environment.hides(name):
-        raise ToolError(f"A rule keeps {name} from being read, so it is not changed either.")
+    if not environment.hidden:
+        return
+    try:
+        hidden = any(map(environment.hides, workspace.names(path)))
+    except TooManyFiles:
+        hidden = True
+    if hidden:
+        raise ToolError(f"A rule keeps {path} from being read, so it is not changed either.")
+
+
+async def hidden_in(workspace: Workspace, environment: ToolEnvironment) -> Hidden:
+    """Return what of the workspace must not be shown, by each of its names. Raises `ToolError`."""
+    if not environment.hidden:
+        return Hidden()
+    try:
+        return await asyncio.to_thread(hidden_below, workspace.root, environment.hides)
+    except TooManyFiles:
+        raise ToolError(
+            f"The workspace holds more than {MOST_ENTRIES:,} files, so those that must not be shown"
+            " cannot be kept apart. Name the file that you look for, or open a smaller folder."
+        ) from None
+
+
+def files_said(count: int) -> str:
+    """Return the number of files, in words."""
+    return "1 file" if count == 1 else f"{count:,} files"
 
 
 def named(arguments: JsonObject) -> tuple[object, ...]:
@@ -120,14 +146,19 @@ def reached(workspace: Workspace, path: object) -> Access:
 
 def reached_all(workspace: Workspace, paths: tuple[object, ...]) -> Access:
     """Return what rules see of a call that opens all of `paths`."""
-    names = [_rule_name(workspace, path) for path in paths if isinstance(path, str)]
-    if not names or len(names) < len(paths):
+    texts = [path for path in paths if isinstance(path, str)]
+    if not texts or len(texts) < len(paths):
+        return Access(known=False)
+    try:
+        names = [name for path in texts for name in _rule_names(workspace, path)]
+    except TooManyFiles:
         return Access(known=False)
     return Access(tuple(dict.fromkeys(names)))
 
 
-def _rule_name(workspace: Workspace, path: str) -> str:
+def _rule_names(workspace: Workspace, path: str) -> tuple[str, ...]:
+    """Return every name by which a rule may mean it. Raises `TooManyFiles`."""
     try:
-        return workspace.name(workspace.resolve_readable(path))
+        return workspace.names(path)
     except WorkspaceError:
-        return path
+        return (path,)

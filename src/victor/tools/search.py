@@ -14,7 +14,7 @@ from victor.errors import ToolError, WorkspaceError
 from victor.messages import Effect, JsonObject, ToolSpec
 from victor.protocols import ToolEnvironment, ToolOutput
 from victor.tools.document import encoding_of, read_bytes
-from victor.tools.files import ReadingTool
+from victor.tools.files import ReadingTool, files_said, hidden_in
 from victor.tools.line_matcher import LineMatcher
 from victor.tools.patterns import MOST_STARS, compile_pattern
 from victor.tools.ripgrep import Match, Ripgrep, SearchFailed
@@ -127,14 +127,20 @@ class Grep(ReadingTool):
         expression = _expression(arguments)
         named = compile_pattern(arguments["glob"]) if arguments.get("glob") else None
 
+        hidden = await hidden_in(self.workspace, environment)
+
         def wanted(file: Path) -> bool:
             if named is not None and not named.fullmatch(_relative(file, start)):
                 return False
-            return not environment.hides(self.workspace.name(file))
+            return not (environment.hides(self.workspace.name(file)) or hidden.holds(file))
 
         stop = Stop()
         found = await in_thread_until(stop, self._search, start, expression, wanted)
-        return ToolOutput(self._told(found, arguments["pattern"]))
+        told = self._told(found, arguments["pattern"])
+        if left_out := hidden.below(start):
+            # Whether it matches or not: else a search would tell, letter by letter.
+            told += f"\n[Not searched, as it must not be shown unasked: {files_said(left_out)}.]"
+        return ToolOutput(told)
 
     def _search(
         self,

@@ -24,6 +24,7 @@ from victor.protocols import (
 from victor.set_aside import folder_of
 from victor.tools.background import Background
 from victor.tools.child_environment import child_environment
+from victor.tools.files import files_said, hidden_in
 from victor.tools.kept_output import KeptOutput, file_in
 from victor.tools.printed import ending, plain
 from victor.tools.process import Limits, Program
@@ -31,6 +32,8 @@ from victor.tools.workspace import Workspace
 
 LONGEST_SECONDS = 3_600.0
 """The most that a call may ask for."""
+NAMED_FILES = 10
+"""Of those that are kept from a command, so many are named."""
 LOOK_SECONDS = 1.0
 """How long a command that starts in the background is watched for an early end."""
 
@@ -104,7 +107,8 @@ class Shell:
         asked, at_once = _seconds(arguments), arguments.get("background") is True
         if asked is None or at_once:
             self.background.check_room()
-        program = self._start(command, environment)
+        hidden = await self._hidden(environment)
+        program = self._start(command, environment, hidden)
         goes_on = False
         try:
             # Ended from here, the output so far is still told; ended from outside, it is lost.
@@ -121,7 +125,10 @@ class Shell:
                 await program.end("it was cancelled")
         if goes_on:
             return self._told_going_on(program, most, at_once=at_once)
-        return ToolOutput(_told(program), is_error=program.exit_code != 0)
+        text = _told(program)
+        if hidden:
+            text += f"\n[Kept from it, as empty: {self._listed(hidden)}]"
+        return ToolOutput(text, is_error=program.exit_code != 0)
 
     async def _check_mode(self, environment: ToolEnvironment) -> None:
         if not environment.writable and not (await self.sandbox.confinement()).confines:
@@ -129,7 +136,20 @@ class Shell:
                 "In this mode nothing may be changed, and without a sandbox a command could."
             )
 
-    def _start(self, command: str, environment: ToolEnvironment) -> Program:
+    async def _hidden(self, environment: ToolEnvironment) -> tuple[Path, ...]:
+        """Return what the sandbox is to keep from the command. Raises `ToolError`."""
+        if not (environment.hidden and (await self.sandbox.confinement()).masks):
+            return ()
+        return (await hidden_in(self.workspace, environment)).paths
+
+    def _listed(self, paths: tuple[Path, ...]) -> str:
+        names = [self.workspace.name(path) for path in paths[:NAMED_FILES]]
+        more = len(paths) - len(names)
+        return ", ".join(names) + (f" and {files_said(more)} more" if more else "")
+
+    def _start(
+        self, command: str, environment: ToolEnvironment, hidden: tuple[Path, ...]
+    ) -> Program:
         writable = (self.workspace.root, *self.policy.writable) if environment.writable else ()
         return Program(
             Launch(
@@ -139,7 +159,7 @@ class Shell:
             ),
             self._kept(environment),
             sandbox=self.sandbox,
-            policy=replace(self.policy, writable=writable),
+            policy=replace(self.policy, writable=writable, hidden=(*self.policy.hidden, *hidden)),
             limits=self.limits,
             on_output=_last_line(environment.progress),
         )

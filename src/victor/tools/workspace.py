@@ -15,6 +15,7 @@ from victor.beneath import open_beneath
 from victor.config.files import config_folder, data_folder
 from victor.errors import WorkspaceError
 from victor.tools.ignore import IgnoreRules
+from victor.tools.names import identity, other_names
 
 NEAR_NAMES = 5
 _SEARCHED_FOR_NAMES = 5_000
@@ -48,6 +49,8 @@ class Workspace:
         self.root = Path(os.path.realpath(root))
         self._readable = tuple(Path(os.path.realpath(folder)) for folder in readable)
         self._own = own
+        self._linked: dict[tuple[int, ...], tuple[Path, ...]] = {}
+        """The names of files that have several, by the state of each."""
         self._sealed = _sealed()
 
     def resolve(self, path: str) -> Path:
@@ -101,6 +104,33 @@ class Workspace:
         if path.is_relative_to(self.root):
             return path.relative_to(self.root).as_posix()
         return str(path)
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return every name of what a call opens at `path`, as `name` tells them.
+
+        That is how it is called without links, what is written, and its other names in the
+        workspace, the hard links. Blocks where it has such. Raises `WorkspaceError`, and
+        `TooManyFiles` where they cannot be told.
+        """
+        found = self.resolve_readable(path)
+        written = Path(os.path.normpath(self.root / path))
+        names = [self.name(found)]
+        if written.is_relative_to(self.root):
+            names.append(self.name(written))
+        return tuple(dict.fromkeys((*names, *map(self.name, self._links(found)))))
+
+    def _links(self, file: Path) -> tuple[Path, ...]:
+        try:
+            status = file.lstat()
+        except OSError:
+            return ()
+        if status.st_nlink < 2 or not stat.S_ISREG(status.st_mode):
+            return ()
+        # Another name changes the last of these.
+        state = (*identity(status), status.st_nlink, status.st_ctime_ns)
+        if state not in self._linked:
+            self._linked[state] = (file, *other_names(self.root, file))
+        return tuple(path for path in self._linked[state] if path != file)
 
     def root_of(self, path: Path) -> Path:
         """Return the folder that a resolved path is confined to: the root, or a readable one."""

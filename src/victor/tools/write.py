@@ -95,7 +95,7 @@ class Write(PlanningTool):
             return None
         if not file.is_file():
             raise WorkspaceError(f"{name} is no regular file, so it is not written.")
-        refuse_hidden(name, environment)
+        refuse_hidden(self.workspace, name, environment)
         before = read_bytes(file, name, self.workspace.root)
         if before or self.seen.knows(file):
             self.seen.check(file, before, name)

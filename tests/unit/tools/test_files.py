@@ -41,13 +41,14 @@ def test_only_what_changes_files_names_paths(
     assert tools["write"].paths({"path": 7}, environment) == ()
 
 
-def test_rules_see_where_a_call_leads_and_not_how_it_is_written(
+def test_rules_see_where_a_call_leads_and_by_which_link(
     root: Path, tools: dict[str, ITool], environment: ToolEnvironment
 ) -> None:
     (root / "link").symlink_to(".git/config")
     for name in ("read", "write", "edit", "list", "glob", "grep"):
         access = tools[name].access  # type: ignore[attr-defined]
-        assert access({"path": "./link"}, environment) == Access((".git/config",))
+        assert access({"path": "./link"}, environment) == Access((".git/config", "link"))
+        assert access({"path": "./a//b"}, environment) == Access(("a/b",))
         assert access({"path": "../x"}, environment) == Access(("../x",))
         assert access({"path": ["x"]}, environment) == Access(known=False)
     shell = tools["shell"].access  # type: ignore[attr-defined]

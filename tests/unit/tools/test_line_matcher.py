@@ -75,4 +75,7 @@ async def test_what_rules_hide_is_not_even_tried(root: Path, environment: ToolEn
     (root / "open").write_text("aa\n")
     hiding = replace(environment, hidden=(re.compile("secret"),))
     found = await Grep(Workspace(root), None).run({"pattern": ENDLESS}, hiding)
-    assert found.content == "open:1:aa"
+    assert found.content.splitlines() == [
+        "open:1:aa",
+        "[Not searched, as it must not be shown unasked: 1 file.]",
+    ]

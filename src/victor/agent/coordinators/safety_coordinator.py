@@ -7,8 +7,10 @@ must not bring about unasked, ask rules, allow rules, and then what the tool dec
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 from victor.errors import ConfigError
 from victor.messages import Effect, ToolCall, ToolResult
@@ -32,7 +34,6 @@ from victor.protocols import (
 from victor.questions import question
 from victor.taint import Taint
 
-_V = TypeVar("_V", bound=Verdict)
 Analyze: TypeAlias = Callable[[str], CommandFacts]
 """Says what a shell command is, without running it."""
 
@@ -109,11 +110,16 @@ class SafetyCoordinator:
         """
         if self._sandbox is not None and any(review.access.command for review in reviews):
             self._confinement = await self._sandbox.confinement()
-        return tuple(self._hiding(review.call, self._verdict(review, mode)) for review in reviews)
+        return tuple(self._verdict(review, mode) for review in reviews)
 
     async def ask(self, call: ToolCall, verdict: Ask) -> Allow | Deny | Rewrite:
         """Let a person decide; without one, or when asking fails, deny."""
-        return self._hiding(call, await self._answer(call, verdict))
+        answer, hidden = await self._answer(call, verdict), verdict.hidden
+        if not isinstance(answer, Allow):
+            return answer
+        return Allow(
+            answer.reason, self._rules.hidden_from(call.name) if hidden is None else hidden
+        )
 
     async def _answer(self, call: ToolCall, verdict: Ask) -> Allow | Deny | Rewrite:
         approver = self._approver
@@ -175,11 +181,15 @@ class SafetyCoordinator:
                 return Deny(f"rule deny {rule}")
         if planning:
             return Allow("it is the session's plan")
-        grave = self.taint.objection(review, facts)
+        grave = self.taint.objection(review, facts, masked=self._confinement.masks)
         keys, _ = narrowest(review, facts)
         if all(key in self._granted and self._granted[key] >= bool(grave) for key in keys):
-            return Allow(f"you allowed {', '.join(keys)} for this session")
-        return self._by_rules(review, facts, grave)
+            asked = self._hidden(review, facts, asked=True)
+            return Allow(f"you allowed {', '.join(keys)} for this session", asked)
+        found = self._by_rules(review, facts, grave)
+        if isinstance(found, Deny | Rewrite):
+            return found
+        return replace(found, hidden=self._hidden(review, facts, asked=isinstance(found, Ask)))
 
     def _by_rules(self, review: CallReview, facts: CommandFacts | None, grave: str) -> Verdict:
         if grave:
@@ -189,7 +199,7 @@ class SafetyCoordinator:
                 return self._ask(review, facts, f"rule ask {rule}", told=True)
         if facts is None and review.call.name in self._granted and not protected_path(review):
             return Allow(f"you allowed {review.call.name} for this session")
-        rules = self._rules.allowing(review, facts)
+        rules = self._rules.allowing(review, facts, reading=self._may_read(facts))
         if rules:
             if facts is not None and (reason := self._confinement.objection):
                 return self._ask(review, facts, reason, told=True)
@@ -216,16 +226,24 @@ class SafetyCoordinator:
             return self._ask(
                 review, facts, f"it talks to {hosts}" if hosts else "it changes things"
             )
-        if facts.harmless and not self._rules.limit_reading():
+        if facts.harmless and self._may_read(facts):
             return Allow("a command that only reads")
         reason = facts.caution or self._confinement.objection
         return self._ask(review, facts, reason or "it runs a command", told=bool(reason))
 
-    def _hiding(self, call: ToolCall, verdict: _V) -> _V | Allow:
-        if not isinstance(verdict, Allow):
-            return verdict
-        hidden = self._rules.hidden_from(call.name)
-        return Allow(verdict.reason, hidden) if hidden else verdict
+    def _may_read(self, facts: CommandFacts | None) -> bool:
+        """Return whether commands that only read may run unasked, for all that rules say."""
+        return facts is None or self._rules.let_read(facts, masked=self._confinement.masks)
+
+    def _hidden(
+        self, review: CallReview, facts: CommandFacts | None, *, asked: bool
+    ) -> tuple[re.Pattern[str], ...]:
+        """Return the files that must not be shown by the call, which a person was `asked` about."""
+        if facts is None:
+            hidden = self._rules.hidden_from(review.call.name)
+        else:
+            hidden = self._rules.hidden_from("grep", asked=asked)
+        return hidden if asked else (*hidden, *self.taint.unseen(review, facts))
 
     def _ask(
         self,

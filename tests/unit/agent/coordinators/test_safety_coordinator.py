@@ -73,8 +73,10 @@ class Store:
 class Box:
     """A sandbox that is said to be one, or not."""
 
-    def __init__(self, *, confines: bool, waived: bool = False) -> None:
-        self._found = Confinement("box", confines=confines, reason="it is a test", waived=waived)
+    def __init__(self, *, confines: bool, waived: bool = False, hides_files: bool = True) -> None:
+        self._found = Confinement(
+            "box", confines=confines, reason="it is a test", waived=waived, hides_files=hides_files
+        )
 
     async def confinement(self) -> Confinement:
         return self._found
@@ -94,6 +96,8 @@ def facts(command: str) -> CommandFacts:
             harmless=part.startswith("ls"),
             risks=tuple(word for word in part.split() if word.startswith("-delete")),
             caution="the repository may start programs" if part.startswith("hg") else "",
+            wide=part.startswith("ls -R"),
+            kept=part.startswith("ls log"),
             grave="it deletes" if part.startswith("rm") else "",
         )
         for part in parts
@@ -509,6 +513,71 @@ async def test_a_search_that_a_person_allowed_still_shows_nothing_that_is_denied
     asked = await verdict(safety, review)
     assert isinstance(asked, Ask)
     assert hidden(await safety.ask(review.call, asked), ".env")
+
+
+@pytest.mark.parametrize(
+    ("permissions", "command", "box", "runs_unasked"),
+    [
+        ({"deny": ("read(.env)",)}, "ls -R", Box(confines=True), True),
+        ({"ask": ("read(.env)",)}, "ls -R", Box(confines=True), True),
+        ({"ask": ("read(.env)",)}, "ls ./.env", Box(confines=True), False),
+        ({"deny": ("read(.env)",)}, "ls .ENV", Box(confines=True), False),
+        ({"deny": ("read(.env)",)}, "ls HEAD:.env", Box(confines=True), False),
+        ({"deny": ("read(.env)",)}, "ls log", Box(confines=True), False),
+        ({"deny": ("read",)}, "ls", Box(confines=True), False),
+        ({"deny": ("read(.env)",)}, "ls", Box(confines=True, hides_files=False), False),
+        ({"deny": ("read(.env)",)}, "ls", Box(confines=False, waived=True), False),
+    ],
+)
+async def test_a_command_that_reads_runs_unasked_where_denied_files_are_kept_from_it(
+    permissions: dict[str, tuple[str, ...]], command: str, box: Box, *, runs_unasked: bool
+) -> None:
+    safety = SafetyCoordinator(permissions, Person(), analyze=facts, sandbox=box)
+    decided = await verdict(safety, runs(command))
+    assert isinstance(decided, Allow) is runs_unasked
+    if runs_unasked:
+        assert hidden(decided, ".env")
+
+
+async def test_a_command_that_a_person_allows_sees_what_is_asked_about_not_what_is_denied() -> None:
+    permissions = {"ask": ("read(.env)",), "deny": ("read(key)",)}
+    person = Person(Approval.SESSION)
+    box = Box(confines=True)
+    safety = SafetyCoordinator(permissions, person, analyze=facts, sandbox=box)
+    review = runs("cat .env key")
+    asked = await verdict(safety, review)
+    assert isinstance(asked, Ask)
+    for decided in (await safety.ask(review.call, asked), await verdict(safety, review)):
+        assert hidden(decided, "key")
+        assert not hidden(decided, ".env")
+
+
+async def test_foreign_words_do_not_have_secrets_searched_by_the_way() -> None:
+    box = Box(confines=True)
+    safety = SafetyCoordinator({"allow": ("shell(make)",)}, analyze=facts, sandbox=box)
+    search, wide, program = reads(".", "grep"), runs("ls -R"), runs("make")
+    for review in (search, wide):
+        assert not hidden(await verdict(safety, review), "src/.env")
+    safety.learn(foreign())
+    for review in (search, wide, runs("ls")):
+        decided = await verdict(safety, review)
+        assert hidden(decided, "src/.env")
+        assert not hidden(decided, "src/.env.example")
+    # A program that the person lets run may need them.
+    assert not hidden(await verdict(safety, program), ".env")
+
+
+@pytest.mark.parametrize("box", [Box(confines=True, hides_files=False), Box(confines=False)])
+async def test_where_secrets_cannot_be_kept_from_a_search_foreign_words_have_it_asked(
+    box: Box,
+) -> None:
+    safety = SafetyCoordinator({"allow": ("shell",)}, Person(), analyze=facts, sandbox=box)
+    safety.learn(foreign())
+    asked = await verdict(safety, runs("ls -R"))
+    assert isinstance(asked, Ask)
+    assert asked.reason.startswith("it may show files that usually hold secrets, and words from")
+    git = CallReview(ToolCall("g", "git", {}), Effect.READ_ONLY, access=Access(command="ls -R log"))
+    assert hidden(await verdict(safety, git), ".env")
 
 
 async def test_a_file_that_is_asked_about_may_be_read_once_it_was_allowed() -> None:
