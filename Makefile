@@ -9,7 +9,7 @@ override PROMPT := $(value PROMPT)
 export PROMPT
 
 .DEFAULT_GOAL := help
-.PHONY: help chat test format check bench bench-peers crash-test docs setup lock
+.PHONY: help chat test format check bench bench-peers crash-test security-test docs setup lock
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ bench-peers: $(VENV)/.dev ## the same beside other frameworks, installed into bu
 crash-test: $(VENV)/.dev ## kill 500 processes at every moment, and count what is lost
 	$(PY) -m tests.crash
 
+security-test: build/security/.done ## play AgentDojo's attacks, with a model that obeys each
+	build/security/bin/python -m tests.injection.dojo
+
 docs: $(VENV)/.dev ## write the generated pages
 	$(PY) -m victor.config.reference docs/settings.md
 	$(PY) -m tests.docs.reference
@@ -59,3 +62,6 @@ $(VENV)/.run: pyproject.toml requirements/run.txt requirements/local.txt .ci/set
 $(VENV)/.dev: pyproject.toml requirements/dev.txt requirements/data.txt requirements/local.txt .ci/setup
 	@.ci/setup dev
 	@touch $(VENV)/.run
+
+build/security/.done: requirements/security.txt .ci/security | $(VENV)/.dev
+	@.ci/security

@@ -115,6 +115,10 @@ class ToolResult:
     """Pictures that belong to it."""
     source: str = ""
     """Where foreign words in it come from, such as a web page; empty where there are none."""
+    vouched: tuple[str, ...] = ()
+    """Values in it that the application answers for; see `ToolOutput.vouched`."""
+    private: str = ""
+    """What in it must not leave unasked; see `ToolOutput.private`."""
 
 
 Part: TypeAlias = Text | Image | Document | Thinking | ToolCall | ToolResult

@@ -18,7 +18,7 @@ def question(review: CallReview, reason: str) -> str:
         what = f"Run this command?\n{visible(access.command)}"
     elif access.known and access.hosts:
         what = f"Let {visible(call.name)} talk to {visible(', '.join(access.hosts))}?"
-    elif access.known and access.paths:
+    elif access.known and access.paths and review.targets is None:
         what = f"Let {visible(call.name)} change {visible(', '.join(access.paths))}?"
     else:
         arguments = json.dumps(dict(call.arguments), ensure_ascii=False, default=repr)

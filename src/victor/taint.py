@@ -1,4 +1,4 @@
-"""What foreign words must not talk the agent into: secrets, hosts that nobody named.
+"""What foreign words must not talk the agent into: secrets, hosts and targets that nobody named.
 
 A conversation is tainted once it holds the result of a tool that says where foreign words in it
 come from (`ToolResult.source`). What follows from that is decided by rules, not by the model.
@@ -10,8 +10,9 @@ import re
 from hashlib import sha256
 
 from victor.guarded import plain_path
-from victor.messages import Effect, ToolResult
+from victor.messages import Effect, ToolCall, ToolResult
 from victor.protocols import CallReview, CommandFacts
+from victor.provenance import Named, hosts_in, texts_in
 from victor.visible import one_line
 
 SECRETS = re.compile(
@@ -24,20 +25,12 @@ SECRETS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """Paths of files that usually hold a key or a password."""
-_HOST = re.compile(
-    r"(?<![\w@.-])(?:[a-z][a-z0-9+.-]*://)?((?:[a-z0-9-]+\.)+[a-z]{2,})", re.IGNORECASE
-)
 
 
 def names_secret(path: str) -> bool:
     """Return whether a file of this name usually holds a key or a password."""
     path = path.rstrip("/")
     return any(SECRETS.fullmatch(name) for name in (path, plain_path(path)))
-
-
-def hosts_in(text: str) -> frozenset[str]:
-    """Return the names of machines that are mentioned in a person's words, lower case."""
-    return frozenset(host.lower() for host in _HOST.findall(text))
 
 
 def labelled(text: str, source: str, key: str) -> str:
@@ -59,24 +52,29 @@ class Taint:
     def __init__(self) -> None:
         self.source = ""
         """Where the first foreign words came from; empty while there are none."""
-        self._hosts: frozenset[str] = frozenset()
+        self.private = ""
+        """What was read first that must not leave unasked; empty while there is nothing."""
+        self._named = Named()
         self._deaf = False
 
     def hear(self, words: str) -> None:
-        """Take note of the hosts that the person names."""
+        """Take note of what the person says: what stands in it, they have named."""
         if not self._deaf:
-            self._hosts |= hosts_in(words)
+            self._named.hear(words)
 
     def inherit(self, other: Taint) -> None:
         """Begin as a conversation that another one has started: whose words it hears are not a
         person's, and what that one has read may be in them.
         """
-        self.source, self._hosts, self._deaf = other.source, other._hosts, True
+        self.source, self.private = other.source, other.private
+        self._named, self._deaf = other._named.copy(), True
 
     def learn(self, results: tuple[ToolResult, ...]) -> None:
-        """Take note of where results come from."""
+        """Take note of where results come from, and of what is vouched for in them."""
         for result in results:
             self.source = self.source or result.source
+            self.private = self.private or result.private
+            self._named.vouch(result.vouched)
 
     def objection(
         self, review: CallReview, facts: CommandFacts | None, *, masked: bool = False
@@ -87,7 +85,7 @@ class Taint:
         """
         if not self.source:
             return ""
-        found = self._of_access(review) if facts is None else _of_command(facts)
+        found = self._of_call(review) if facts is None else _of_command(facts)
         if facts is not None and review.effect is not Effect.READ_ONLY and not (found or masked):
             wide = any(command.wide for command in facts.commands)
             found = "it may show files that usually hold secrets" if wide else ""
@@ -104,14 +102,26 @@ class Taint:
             shows = facts.harmless or any(command.wide for command in facts.commands)
         return (SECRETS,) if self.source and shows else ()
 
-    def _of_access(self, review: CallReview) -> str:
-        access = review.access
-        if new := [host for host in access.hosts if host not in self._hosts]:
+    def _of_call(self, review: CallReview) -> str:
+        access, targets = review.access, review.targets
+        if self.private and (access.hosts or targets is not None):
+            return f"it could give away {self.private}"
+        if new := [host for host in access.hosts if not self._named.host(host)]:
             return f"nobody has named {new[0]}"
         if secret := [path for path in access.paths if names_secret(path)]:
             return f"{secret[0]} usually holds secrets"
         if review.effect is not Effect.READ_ONLY and review.call.name in _DELETING:
             return "it deletes"
+        return "" if targets is None else self._of_targets(review.call, targets)
+
+    def _of_targets(self, call: ToolCall, targets: tuple[str, ...]) -> str:
+        if not targets:
+            return "nothing in it can be vouched for"
+        if new := [target for target in targets if not self._named.has(target)]:
+            return f"nobody has named {one_line(new[0])}"
+        passed_on = {host: None for text in texts_in(call.arguments) for host in hosts_in(text)}
+        if links := [host for host in passed_on if not self._named.host(host)]:
+            return f"it passes on {one_line(links[0])}, which nobody has named"
         return ""
 
 

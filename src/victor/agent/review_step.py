@@ -5,7 +5,7 @@ from __future__ import annotations
 from victor.agent.event_bus import EventBus
 from victor.agent.stages import Stages
 from victor.events import ApprovalRequested, ToolCallReviewed, ToolCallRewritten
-from victor.messages import Effect, ToolCall, ToolResult
+from victor.messages import Effect, Message, Text, ToolCall, ToolResult
 from victor.protocols import Allow, Ask, CallReview, Deny, Mode, Record, Rewrite, Verdict
 
 
@@ -66,16 +66,22 @@ class ReviewStep:
         self._tell_safety("hear", words)
 
     def remember(self, records: tuple[Record, ...]) -> None:
-        """Let safety know what a recorded conversation has heard and read."""
+        """Let safety know what a recorded conversation has heard and read.
+
+        Of a turn's messages only what the person wrote counts: its first one, without the notes
+        behind.
+        """
+        heard = ""
         for record in records:
-            if record.kind == "user" and record.message is not None:
-                self.hear(record.message.text)
+            if record.kind == "user" and record.message is not None and record.turn_id != heard:
+                heard = record.turn_id
+                self.hear(_first_text(record.message))
             elif record.result is not None:
                 self.learn(record.result)
 
     def learn(self, result: ToolResult) -> None:
         """Let safety take note of what the conversation has read."""
-        if result.source:
+        if result.source or result.vouched or result.private:
             self._tell_safety("learn", (result,))
 
     def _tell_safety(self, operation: str, what: object) -> None:
@@ -138,6 +144,10 @@ class ReviewStep:
         question = f"Run {review.call.name}, although {reason}?"
         _, verdict = await self._decide(review, Ask(question, reason))
         return verdict
+
+
+def _first_text(message: Message) -> str:
+    return next((part.text for part in message.parts if isinstance(part, Text)), "")
 
 
 def _without_safety(review: CallReview) -> Allow | Deny:

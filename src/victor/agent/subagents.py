@@ -44,15 +44,18 @@ class Subagents:
             raise ToolError("No agents can be started here.")
 
         sources: list[str] = []
+        private: list[str] = []
 
         def emit(event: Event) -> None:
-            if isinstance(event, ToolCallEnded) and event.result.source:
-                sources.append(event.result.source)
+            if isinstance(event, ToolCallEnded):
+                sources.extend(filter(None, (event.result.source,)))
+                private.extend(filter(None, (event.result.private,)))
             environment.emit(SubagentActed(environment.call_id, type(event).__name__, event))
 
         async with open_child(mode, emit) as chat:
             answer = (await chat(prompt)).content
-        return ToolOutput(answer, source=f"an agent that read {sources[0]}" if sources else "")
+        source = f"an agent that read {sources[0]}" if sources else ""
+        return ToolOutput(answer, source=source, private=private[0] if private else "")
 
 
 def hand_down(parent: object, child: object) -> None:

@@ -19,8 +19,8 @@ from victor.protocols import (
 class ToolClaims:
     """Asks tools about calls whose arguments are not checked yet.
 
-    Whether a tool has the methods of `IToolAccess`, `IToolEffect` and `IToolTime` is looked up by
-    name: to ask `isinstance` costs more than all the rest of a call.
+    Whether a tool has the methods of `IToolAccess`, `IToolEffect`, `IToolTargets` and `IToolTime`
+    is looked up by name: to ask `isinstance` costs more than all the rest of a call.
     """
 
     tools: dict[str, ITool] = field(default_factory=dict)
@@ -35,7 +35,14 @@ class ToolClaims:
         undoable = effect is Effect.READ_ONLY or bool(paths)
         access = self._access(call, paths, environment)
         plan = effect is not Effect.READ_ONLY and self._writes_plan(call, environment.plan)
-        return CallReview(call, effect, undoable=undoable, access=access, plan=plan)
+        return CallReview(
+            call,
+            effect,
+            undoable=undoable,
+            access=access,
+            plan=plan,
+            targets=self._targets(call),
+        )
 
     def changes(self, call: ToolCall, environment: ToolEnvironment) -> tuple[Path, ...]:
         """Return the paths that the call may change."""
@@ -84,6 +91,17 @@ class ToolClaims:
             return tuple(self.tools[call.name].paths(call.arguments, environment))
         except Exception:  # noqa: BLE001  # as above
             return None
+
+    def _targets(self, call: ToolCall) -> tuple[str, ...] | None:
+        """Return whom or what the call is aimed at; nothing where its tool fails to tell."""
+        told: Any = getattr(self.tools[call.name], "targets", None)
+        if not callable(told):
+            return None
+        try:
+            targets: tuple[str, ...] | None = told(call.arguments)
+            return targets
+        except Exception:  # noqa: BLE001  # as above
+            return ()
 
     def _access(
         self, call: ToolCall, paths: tuple[Path, ...] | None, environment: ToolEnvironment

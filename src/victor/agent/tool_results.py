@@ -30,7 +30,14 @@ class ToolResults:
         if output.source:
             content = labelled(content, output.source, call.id)
         result = ToolResult(
-            call.id, content, output.is_error, full_output, output.images, output.source
+            call.id,
+            content,
+            output.is_error,
+            full_output,
+            output.images,
+            output.source,
+            tuple(map(encodable, output.vouched)),
+            encodable(output.private),
         )
         return Executed(
             call,

@@ -137,6 +137,8 @@ class CallReview:
     """What it reaches for."""
     plan: bool = False
     """Whether all that it changes is the session's plan."""
+    targets: tuple[str, ...] | None = None
+    """Whom or what it is aimed at, as its tool tells; None where that does not."""
 
 
 class Approval(StrEnum):

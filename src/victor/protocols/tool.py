@@ -33,6 +33,12 @@ class ToolOutput:
     sent to the model from the next step on."""
     plan: str = ""
     """All of the session's plan, where the call has written or changed it."""
+    vouched: tuple[str, ...] = ()
+    """Values in it that the application answers for, such as contacts of the person, or ids of
+    their own files: a call may be aimed at them as if the person had named them."""
+    private: str = ""
+    """What in it must not leave unasked where there are foreign words, such as `the passport
+    number`; empty where there is nothing of that kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +151,18 @@ class IPlanTool(Protocol):
 
     def writes_only(self, arguments: JsonObject, file: Path) -> bool:
         """Return whether a call with these arguments, not checked yet, changes just this file."""
+        ...
+
+
+@runtime_checkable
+class IToolTargets(Protocol):
+    """A tool that tells whom or what its calls are aimed at."""
+
+    def targets(self, arguments: JsonObject) -> tuple[str, ...] | None:
+        """Return the values that decide it, of arguments that are not checked yet.
+
+        Nothing where no value could vouch for the call; None where the tool does not tell.
+        """
         ...
 
 

@@ -157,6 +157,10 @@ def _result_form(result: ToolResult) -> dict[str, Any]:
         form["images"] = [_file_form(image) for image in result.images]
     if result.source:
         form["source"] = result.source
+    if result.vouched:
+        form["vouched"] = list(result.vouched)
+    if result.private:
+        form["private"] = result.private
     return form
 
 
@@ -209,6 +213,8 @@ def _result(form: Mapping[str, Any]) -> ToolResult:
         form.get("full", ""),
         images,
         form.get("source", ""),
+        tuple(form.get("vouched", ())),
+        form.get("private", ""),
     )
 
 

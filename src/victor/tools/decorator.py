@@ -12,6 +12,7 @@ from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 from victor.messages import Effect, JsonObject, ToolSpec
 from victor.protocols import ToolEnvironment, ToolOutput
+from victor.provenance import texts_in
 from victor.tools.schema import Signature, signature_of
 from victor.tools.threads import in_thread
 
@@ -37,6 +38,7 @@ class FunctionTool(Generic[P, R]):
         effect: Effect = Effect.EFFECTFUL,
         paths: tuple[str, ...] | PathsOf = (),
         essential: bool = False,
+        targets: tuple[str, ...] | None = None,
     ) -> None:
         """Make a tool; see `tool` for what the parameters say."""
         functools.update_wrapper(self, function)
@@ -47,6 +49,7 @@ class FunctionTool(Generic[P, R]):
         self._effect = Effect(effect)
         self._paths = paths
         self._essential = essential
+        self._targets = targets
         self._asynchronous = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004  # an object may have an async __call__
         )
@@ -60,8 +63,14 @@ class FunctionTool(Generic[P, R]):
 
     @functools.cached_property
     def spec(self) -> ToolSpec:
-        """The tool as the model is told of it. Raises `TypeError` if types have no schema."""
+        """The tool as the model is told of it.
+
+        Raises `TypeError` if types have no schema, or a target is no parameter.
+        """
         signature = self._signature
+        known = signature.schema["properties"]
+        if strangers := [name for name in self._targets or () if name not in known]:
+            raise TypeError(f"{self._name} has no parameter {strangers[0]!r} to be a target.")
         description = self._description or signature.summary or self._name.replace("_", " ")
         return ToolSpec(self._name, description, signature.schema, self._effect, self._essential)
 
@@ -75,6 +84,13 @@ class FunctionTool(Generic[P, R]):
             return tuple(self._paths(arguments, environment))
         named = (arguments.get(name) for name in self._paths)
         return tuple((environment.workspace / path).resolve() for path in named if path)
+
+    def targets(self, arguments: JsonObject) -> tuple[str, ...] | None:
+        """Return whom or what a call is aimed at; None where that was not declared."""
+        if self._targets is None:
+            return None
+        named = (arguments.get(name) for name in self._targets)
+        return tuple(text for value in named for text in texts_in(value) if text)
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Call the function, in a thread unless it is async, and return its result as text."""
@@ -103,6 +119,7 @@ def tool(
     effect: Effect = Effect.EFFECTFUL,
     paths: tuple[str, ...] | PathsOf = (),
     essential: bool = False,
+    targets: tuple[str, ...] | None = None,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
 
 
@@ -115,6 +132,7 @@ def tool(
     effect: Effect = Effect.EFFECTFUL,
     paths: tuple[str, ...] | PathsOf = (),
     essential: bool = False,
+    targets: tuple[str, ...] | None = None,
 ) -> Any:
     """Make a tool of a typed function, as `@tool` or `@tool(effect=Effect.READ_ONLY)`.
 
@@ -131,6 +149,10 @@ def tool(
         paths: Names of the arguments that hold paths it may change, or a function that tells
             them; these are kept before it runs, so that it can be undone.
         essential: Whether the model is told of it however many tools there are.
+        targets: Names of the arguments that say whom or what it is aimed at, such as a recipient or
+            an account. Once foreign words are in the conversation, a call whose targets neither
+            the person has named nor a result vouches for is asked about, and so is a link in it
+            that nobody has named. With none, such as for deleting, each call is then asked about.
     """
 
     def made(function: Callable[..., Any]) -> FunctionTool[..., Any]:
@@ -141,6 +163,7 @@ def tool(
             effect=effect,
             paths=paths,
             essential=essential,
+            targets=targets,
         )
 
     return made if function is None else made(function)

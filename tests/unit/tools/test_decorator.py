@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from victor.errors import ToolError
 from victor.messages import Effect, ToolSpec
-from victor.protocols import ITool, ToolEnvironment, ToolOutput
+from victor.protocols import ITool, IToolTargets, ToolEnvironment, ToolOutput
 from victor.tools import builtin_tools, fit_arguments, tool
 from victor.tools.decorator import FunctionTool
 
@@ -327,3 +327,22 @@ def test_an_unknown_name_of_the_package_is_refused() -> None:
 
     with pytest.raises(AttributeError):
         _ = victor.tools.nothing
+
+
+def test_a_tool_tells_whom_its_calls_are_aimed_at() -> None:
+    @tool(targets=("recipients", "copy_to"))
+    def send(recipients: list[str], text: str, copy_to: str = "") -> str:
+        """Send a text."""
+        return ", ".join(recipients) + text + copy_to
+
+    assert isinstance(send, IToolTargets)
+    assert send.targets({"recipients": ["a", "b"], "text": "c", "copy_to": "d"}) == ("a", "b", "d")
+    assert send.targets({"recipients": "a", "text": "c", "copy_to": ""}) == ("a",)
+    assert tool(repeat).targets({"text": "a"}) is None
+    assert tool(targets=())(repeat).targets({"text": "a"}) == ()
+
+
+def test_a_target_that_is_no_parameter_is_refused() -> None:
+    wrong = tool(targets=("recipient",))(repeat)
+    with pytest.raises(TypeError, match="repeat has no parameter 'recipient' to be a target"):
+        _ = wrong.spec

@@ -1,0 +1,102 @@
+"""Where the values of a call come from: a person's words, the application, or nobody who counts.
+
+What is said here is about letters and digits, not about meaning: a value is named where it stands
+in a person's words as a whole. It cannot be talked into anything.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+
+_HOST = r"(?:[\w-]+\.)+[^\W\d_]{2,}"
+_LINK = re.compile(
+    rf"(?<![\w@.-])(?:[a-z][a-z0-9+.-]*://(?:[^\s/\\@]*@)?(\[[0-9a-f:.]+\]|[\w.-]+)|({_HOST})(?![\w@-]))"
+)
+"""A host behind `scheme://`, or a name with a dot that is not the first half of an address."""
+_FORMS = str.maketrans("\u3002\uff0e\uff61", "...")
+_NO_SPACE = re.compile(r"(?<=[a-z])\.(?=[A-Z][a-z]*(?!\.?[\w@/-]))")
+"""The end of a sentence behind which the space was forgotten: `see example.com.Then go on`."""
+_LEAST_DIGITS = 5
+"""A shorter number says nothing: `13` may be a day as well as a file."""
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Yield the texts and numbers in an argument, in order, however deep they lie."""
+    match value:
+        case str():
+            yield value
+        case bool() | None:
+            return
+        case int() | float():
+            yield str(value)
+        case Mapping():
+            for entry in value.values():
+                yield from texts_in(entry)
+        case Iterable():
+            for entry in value:
+                yield from texts_in(entry)
+
+
+def hosts_in(text: str) -> frozenset[str]:
+    """Return the names of machines that are mentioned in a text, lower case."""
+    return frozenset((scheme or bare).rstrip(".") for scheme, bare in _LINK.findall(_folded(text)))
+
+
+class Named:
+    """The values that do not come from foreign words alone."""
+
+    def __init__(self) -> None:
+        self._words: list[str] = []
+        self._vouched: set[str] = set()
+        self._hosts: set[str] = set()
+        self._heard = 0
+        """How many of the words have been looked at; they are only where somebody asks."""
+
+    def hear(self, words: str) -> None:
+        """Take note of what a person says."""
+        self._words.append(words)
+
+    def vouch(self, values: tuple[str, ...]) -> None:
+        """Take note of values that the application answers for. Each is named as a whole."""
+        for value in map(_folded, values):
+            self._vouched.add(value)
+            if (link := _LINK.match(value)) and "@" not in value:
+                self._hosts.add(link[1] or link[2])
+
+    def copy(self) -> Named:
+        """Return one that knows the same, and learns on its own."""
+        other = Named()
+        other._words, other._heard = self._words.copy(), self._heard
+        other._vouched, other._hosts = self._vouched.copy(), self._hosts.copy()
+        return other
+
+    def host(self, name: str) -> bool:
+        """Return whether the machine has been named."""
+        self._listen()
+        return name.lower() in self._hosts
+
+    def has(self, value: str) -> bool:
+        """Return whether the value stands in a person's words as a whole, or is vouched for."""
+        self._listen()
+        value = _folded(value)
+        if value in self._vouched:
+            return True
+        if not value or (value.isdigit() and len(value) < _LEAST_DIGITS):
+            return False
+        whole = re.compile(rf"(?<![\w@+./-]){re.escape(value)}(?![\w@+/-]|\.\w)")
+        return any(whole.search(words) for words in self._words)
+
+    def _listen(self) -> None:
+        for place in range(self._heard, len(self._words)):
+            self._words[place] = words = _folded(self._words[place])
+            self._hosts |= hosts_in(words)
+        self._heard = len(self._words)
+
+
+def _folded(text: str) -> str:
+    """Return the text without what two spellings of the same may differ in."""
+    text = unicodedata.normalize("NFKC", text.translate(_FORMS))
+    shown = text if text.isascii() else "".join(c for c in text if unicodedata.category(c) != "Cf")
+    return " ".join(_NO_SPACE.sub(". ", shown).casefold().split())
