@@ -217,6 +217,10 @@ class Settings(BaseModel):
     through a proxy; `*` for all, without one. A host whose address is private is refused unless
     that address is in the list, too."""
 
+    git_hooks: bool = False
+    """Whether the hooks of repositories run when a command of the agent uses git. They came with
+    the folder and run what they like, in the sandbox: say so where you know them."""
+
     enable_analytics: bool = True
     """Whether usage is recorded, on this machine only unless an exporter sends it elsewhere."""
 

@@ -37,6 +37,7 @@ def builtin_tools(
     policy: SandboxPolicy | None = None,
     limits: Limits | None = None,
     spill_folder: Path | None = None,
+    git_hooks: bool = False,
 ) -> tuple[ITool, ...]:
     """Return the built-in tools for a workspace.
 
@@ -45,7 +46,8 @@ def builtin_tools(
     given beside the harmless ones. `person` answers questions; without `subagents` there is no
     `task`. Commands run in `sandbox`, may do beside changing the workspace what `policy` says, and
     take what `limits` let them; what they print beyond what the model is shown goes to files in
-    `spill_folder`.
+    `spill_folder`. Git runs hooks in
+    them only with `git_hooks`.
     """
     inside = Workspace(Path(workspace), readable, own)
     seen = SeenFiles()
@@ -58,6 +60,7 @@ def builtin_tools(
         limits=limits or Limits(),
         spill_folder=spill_folder,
         background=background,
+        git_hooks=git_hooks,
     )
     # The first are what no work can do without: a small window may have no room for all.
     return (

@@ -66,17 +66,19 @@ _SET: Mapping[str, str] = {
     # So that looking at a repository changes nothing in it, and starts none of its hooks.
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_LAZY_FETCH": "1",
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "diff.autoRefreshIndex",
-    "GIT_CONFIG_VALUE_0": "false",
     "DEBIAN_FRONTEND": "noninteractive",
 }
+_GIT_ALWAYS: Mapping[str, str] = {"diff.autoRefreshIndex": "false"}
+_GIT_WITHOUT_HOOKS: Mapping[str, str] = {"core.hooksPath": "/dev/null"}
 
 
 def child_environment(
-    environment: Mapping[str, str], passed_on: tuple[str, ...] = ()
+    environment: Mapping[str, str], passed_on: tuple[str, ...] = (), *, git_hooks: bool = False
 ) -> dict[str, str]:
-    """Return what of `environment` a command is given: names known to be harmless, no others."""
+    """Return what of `environment` a command is given: names known to be harmless, no others.
+
+    Git runs no hooks in it, wherever it is started, unless `git_hooks` lets it.
+    """
     given = {
         name: value
         for name, value in environment.items()
@@ -89,4 +91,13 @@ def child_environment(
         # An empty or relative entry would look for programs in the workspace.
         folders = given["PATH"].split(":")
         given["PATH"] = ":".join(folder for folder in folders if Path(folder).is_absolute())
-    return {**given, **_SET}
+    settings = _GIT_ALWAYS if git_hooks else {**_GIT_ALWAYS, **_GIT_WITHOUT_HOOKS}
+    return {**given, **_SET, **_git(settings)}
+
+
+def _git(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that give git these settings, above those of any file."""
+    told = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (key, value) in enumerate(settings.items()):
+        told |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return told

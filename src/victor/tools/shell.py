@@ -53,6 +53,8 @@ class Shell:
     spill_folder: Path | None = None
     """Where long outputs are kept in whole; None: nowhere."""
     background: Background = field(default_factory=Background)
+    git_hooks: bool = False
+    """Whether hooks run when a command uses git."""
 
     spec: ClassVar[ToolSpec] = ToolSpec(
         "shell",
@@ -155,7 +157,7 @@ class Shell:
             Launch(
                 (self.program, "-c", command),
                 self.workspace.root,
-                child_environment(os.environ, self.passed_on),
+                child_environment(os.environ, self.passed_on, git_hooks=self.git_hooks),
             ),
             self._kept(environment),
             sandbox=self.sandbox,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -110,6 +111,33 @@ def test_what_is_passed_on_is_named() -> None:
         "TERM": "dumb",
         "PATH": "/b",
     }
+
+
+@pytest.mark.parametrize("configured", ["", "hooks"])
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_hooks_of_a_repository_run_only_where_a_person_wants_them(
+    root: Path, environment: ToolEnvironment, configured: str, *, wanted: bool
+) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-C", root, *words], check=True, capture_output=True)
+
+    git("init", "-q")
+    git("config", "user.name", "A")
+    git("config", "user.email", "a@example.org")
+    folder = root / (configured or ".git/hooks")
+    folder.mkdir(exist_ok=True)
+    if configured:
+        git("config", "core.hooksPath", configured)
+    for name in ("pre-commit", "post-index-change", "post-checkout", "reference-transaction"):
+        (folder / name).write_text(f"#!/bin/sh\necho {name} >> {root}/ran\n")
+        (folder / name).chmod(0o755)
+    shell = Shell(Workspace(root), git_hooks=wanted)
+    line = "echo x > a; git add a; git commit -qm a; git checkout -q -b b; git status; git log"
+    output = await shell.run(
+        {"command": f"{line}; sh -c 'git commit -q --amend -m b'"}, environment
+    )
+    assert not output.is_error, output.content
+    assert (root / "ran").exists() is wanted
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ def tool(given: Given) -> Any:
             policy=policy_of(given.config.get("sandbox_hosts") or ()),
             limits=Limits.of(given.config),
             spill_folder=spill,
+            git_hooks=given.config.get("git_hooks", False),
         )
         known = (UseSkill(given.skills),) if given.skills else ()
         tools = (*built_in, *known, *plugged_tools(given.bus.guard))
