@@ -87,6 +87,34 @@ async def test_each_call_is_kept_before_it_runs_and_settled_before_the_next(
         assert (workspace / "hello.txt").read_text() == "a person's\n"
 
 
+async def test_what_a_subagent_changed_is_undone_with_the_turn_that_it_worked_for(
+    new: New, workspace: Path
+) -> None:
+    orchestrator = new(
+        call("task", prompt="Do it", mode="build"),
+        call("read", path="hello.txt"),
+        call("write", path="hello.txt", content="the agent's\n"),
+        call("shell", command="rm -r old; echo made > made"),
+        "I did it.",
+        call("write", path="own.txt", content="own\n"),
+        "Done.",
+    )
+    (workspace / "old").mkdir()
+    (workspace / "old/file").write_text("old\n")
+    async with orchestrator:
+        await orchestrator.chat("go")
+        assert (workspace / "hello.txt").read_text() == "the agent's\n"
+        assert (workspace / "made").exists()
+        report = await orchestrator.undo()
+        assert report.conflicts == ()
+        assert (workspace / "hello.txt").read_text() == "hello\n"
+        assert (workspace / "old/file").read_text() == "old\n"
+        assert sorted(path.name for path in workspace.iterdir()) == ["hello.txt", "old"]
+        await orchestrator.redo()
+        assert (workspace / "hello.txt").read_text() == "the agent's\n"
+        assert not (workspace / "old").exists()
+
+
 async def test_what_was_undone_is_there_again_after_a_resume_and_a_redo(
     new: New, workspace: Path, home_of_its_own: Path
 ) -> None:

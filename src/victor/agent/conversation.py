@@ -53,6 +53,8 @@ class Conversation:
         """The plan that the person has approved, until the model is told."""
         self._unfinished: tuple[tuple[Record, ...], Unfinished] | None = None
         """The record that was resumed, where it broke off in a step of which calls may run again"""
+        self.turn_id = ""
+        """The id of the last turn; empty before the first."""
         self.turn_budget: Budget | None = None
         """What the last turn draws on, and everything that it starts; None: nothing limits it."""
         self._budget = SessionBudget(budget, parts.coordinators["config"].get_config())
@@ -264,7 +266,7 @@ class Conversation:
             "task": text,
             **told,
         }
-        turn_id = f"{self.session_id}-{self._turns}"
+        turn_id = self.turn_id = f"{self.session_id}-{self._turns}"
         budget = self.turn_budget = self._budget.of_turn()
         note = self._told() if text else ""
         return Turn(self.session_id, turn_id, text, facts, check, note=note, budget=budget)

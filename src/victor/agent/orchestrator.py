@@ -14,7 +14,7 @@ from victor.agent.conversation import Conversation
 from victor.agent.coordinator_access import Coordinators, named
 from victor.agent.guard import Health, State
 from victor.agent.restore_access import RestoreAccess
-from victor.agent.subagents import Passing, hand_down
+from victor.agent.subagents import KeptByParent, Passing, child_settings, hand_down
 from victor.agent.turn_stream import stream_turn
 from victor.errors import SessionError, TurnInProgress, VictorError, WrongEventLoop
 from victor.events import Event, ModeChanged, ProviderSwitched, TextDelta
@@ -265,10 +265,9 @@ class AgentOrchestrator(RestoreAccess):
         """Give a conversation of its own below the running turn, no wider than this one is."""
         # Who plans lets others explore: the plan is its own.
         mode = mode if self.mode is Mode.BUILD else Mode.EXPLORE
-        depth = max(0, self.config_coordinator.get_config().get("subagent_depth", 1) - 1)
-        settings = self._settings.changed(
-            ephemeral=True, mode=mode.value, subagent_depth=depth, mcp_servers={}
-        )
+        settings = child_settings(self._settings, mode, self.config_coordinator.get_config())
+        turn_id = self._conversation.turn_id
+        kept = KeptByParent(self.checkpoint_coordinator, self.session_id, turn_id)
         async with AgentOrchestrator(
             settings,
             self.current.provider,
@@ -277,6 +276,7 @@ class AgentOrchestrator(RestoreAccess):
             workspace=self.workspace,
             approver=self._approver,
             budget=self._conversation.turn_budget,
+            checkpoint_coordinator=kept,
         ) as child:
             child.set_mode(mode)
             child.add_observer(Passing(emit), "parent")

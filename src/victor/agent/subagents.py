@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakMethod
 
+from victor.agent.stages import CheckpointStage
 from victor.errors import ToolError
 from victor.events import (
     Event,
@@ -16,8 +18,11 @@ from victor.events import (
     ToolCallDelta,
     ToolCallEnded,
 )
-from victor.protocols import Emit, Mode, RunTurn, ToolEnvironment, ToolOutput
+from victor.protocols import Checkpoint, Emit, Mode, RunTurn, ToolEnvironment, ToolOutput
 from victor.taint import Taint
+
+if TYPE_CHECKING:
+    from victor.config.settings import Settings
 
 OpenChild: TypeAlias = Callable[[Mode, Emit], AbstractAsyncContextManager[RunTurn]]
 """Opens a conversation of its own in a mode, whose events go to the second argument."""
@@ -56,6 +61,35 @@ class Subagents:
             answer = (await chat(prompt)).content
         source = f"an agent that read {sources[0]}" if sources else ""
         return ToolOutput(answer, source=source, private=private[0] if private else "")
+
+
+class KeptByParent:
+    """Keeps what a subagent is about to change for the parent's turn, which an undo takes back."""
+
+    def __init__(self, checkpoints: CheckpointStage, session_id: str, turn_id: str) -> None:
+        self._checkpoints = checkpoints
+        self._session_id = session_id
+        self._turn_id = turn_id
+
+    async def before(
+        self, session_id: str, turn_id: str, paths: tuple[Path, ...], *, workspace: bool = False
+    ) -> Checkpoint | None:
+        """Keep it as if the parent were about to make the call. Raises `CheckpointError`."""
+        before = self._checkpoints.before
+        return await before(self._session_id, self._turn_id, paths, workspace=workspace)
+
+    async def after(self, checkpoint: Checkpoint) -> None:
+        """Note what the call left behind. Raises `CheckpointError`."""
+        await self._checkpoints.after(checkpoint)
+
+
+def child_settings(settings: Settings, mode: Mode, config: Mapping[str, Any]) -> Settings:
+    """Return the settings of a subagent in `mode`, where those of its parent have come to `config`.
+
+    It leaves no record, starts one generation of agents less, and no servers.
+    """
+    depth = max(0, config.get("subagent_depth", 1) - 1)
+    return settings.changed(ephemeral=True, mode=mode.value, subagent_depth=depth, mcp_servers={})
 
 
 def hand_down(parent: object, child: object) -> None:

@@ -25,7 +25,7 @@ class Task:
     bounds: ClassVar[tuple[str, ...]] = (
         "its mode is never wider than that of the conversation, and it spends what that may spend",
         "agents start no agents, unless `subagent_depth` says so",
-        "what it changes in mode build is asked for call by call, and is not part of `/undo`",
+        "what it changes in mode build is asked for call by call, and undone with the turn",
     )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "task",
