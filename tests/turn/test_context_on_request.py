@@ -12,7 +12,8 @@ import pytest
 from victor.agent.coordinators.provider_coordinator import ProviderCoordinator
 from victor.agent.orchestrator import AgentOrchestrator
 from victor.cli.context_view import WIDTH, accuracy, receipt, shares, show_explanation, show_picture
-from victor.cli.slash_commands import Desk, run_command
+from victor.cli.desk import Desk
+from victor.cli.slash_commands import run_command
 from victor.errors import (
     ContextExceeded,
     ProviderError,

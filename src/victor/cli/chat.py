@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     flag_value="last",
     help="Go on with a recorded session; without an ID, with the last one of this folder.",
 )
+@click.option(
+    "--build-plan",
+    is_flag=True,
+    help="Hand over the plan of the session that --resume names: it is built, without asking.",
+)
 @agent_options
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")
 @click.option("--no-color", is_flag=True, help="Print no escape codes; so does NO_COLOR=1.")
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
 def chat(
     prompt: tuple[str, ...],
     resume: str | None,
+    build_plan: bool,
     options: Options,
     as_json: bool,
     no_color: bool,
@@ -60,16 +66,34 @@ def chat(
       victor chat
       victor chat "List the files here and say what the project is"
       git diff | victor chat "Review this change:" -
-      victor chat --resume --mode plan
+      victor chat --mode plan "How would you speed up the parser?"
+      victor chat --resume --build-plan
       victor chat --json "Run the tests" | jq -r 'select(.event == "text_delta").content'
     """
     if record is not None and replay is not None:
         raise click.UsageError("Give --record or --replay, not both.")
+    if build_plan and resume is None:
+        raise click.UsageError("--build-plan is about a recorded session: give --resume, too.")
     from victor.cli.chat_session import ChatSession
     from victor.cli.prompt_text import message_of
+    from victor.cli.slash_modes import BUILD_IT
 
-    message = message_of(prompt, sys.stdin.buffer, stdin_is_terminal=sys.stdin.isatty())
+    if resume is not None and len(resume.split()) > 1:
+        # No session has blanks in its id: these are words, and the session is the last one.
+        resume, prompt = "last", (resume, *prompt)
+    if build_plan and not prompt and sys.stdin.isatty():
+        prompt = (BUILD_IT,)
+    try:
+        message = message_of(prompt, sys.stdin.buffer, stdin_is_terminal=sys.stdin.isatty())
+    except click.UsageError as error:
+        if prompt or resume in (None, "last"):
+            raise
+        meant = f"If {resume!r} is the prompt: victor chat --resume last {resume}"
+        raise click.UsageError(f"{error.message} {meant}") from None
     if message is None and (as_json or not sys.stdout.isatty()):
         raise click.UsageError("A conversation needs a terminal. Give a PROMPT, or pipe one in.")
     options = replace(options, record=record, replay=replay)
-    return ChatSession(options, resume=resume, as_json=as_json, plain=no_color).run(message)
+    session = ChatSession(
+        options, resume=resume, build_plan=build_plan, as_json=as_json, plain=no_color
+    )
+    return session.run(message)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from victor.cli.approval import TerminalApprover, YesToAll
 from victor.cli.exits import ExitCode, code_for
 from victor.cli.json_lines import JsonLines
-from victor.cli.start import Choose, Options, Start
+from victor.cli.start import Choose, Options, Served, Start
 from victor.cli.terminal import console, interactive, shown_from_anywhere, silent_keys
+from victor.cli.terminal_view import TerminalView
 from victor.cli.turn_runner import TurnRunner
-from victor.cli.turn_view import JsonView, PipeView, TerminalView, TurnView
-from victor.errors import VictorError
+from victor.cli.turn_view import JsonView, PipeView, TurnView
+from victor.errors import SessionNotFound, VictorError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,14 +31,17 @@ class ChatSession:
         options: Options,
         *,
         resume: str | None = None,
+        build_plan: bool = False,
         as_json: bool = False,
         plain: bool = False,
         choose: Choose | None = None,
     ) -> None:
-        """`choose` picks the model; see `Start`."""
+        """`choose` picks the model; see `Start`. `build_plan` hands over the plan of the session
+        that is resumed."""
         self._choose = choose
         self._options = options
         self._resume = resume
+        self._build_plan = build_plan
         self._plain = plain
         self._lines = JsonLines(sys.stdout) if as_json else None
         self._console: Console | None = None
@@ -80,7 +84,7 @@ class ChatSession:
 
     async def _begin(self, start: Start, view: TurnView) -> AgentOrchestrator:
         served = await asyncio.to_thread(start.choose)
-        orchestrator = await start.open(served.provider, served.model, resume=self._resume)
+        orchestrator = await self._open(start, served)
         if self._lines is not None:
             self._lines.line(
                 "model_chosen",
@@ -91,7 +95,20 @@ class ChatSession:
             )
         for sentence in (served.opening, *start.warnings()):
             view.progress(sentence, 0, 0)
+        if self._build_plan:
+            plan = await orchestrator.approve_plan()
+            view.progress(f"The plan is handed over: {plan.path}", 0, 0)
         return orchestrator
+
+    async def _open(self, start: Start, served: Served) -> AgentOrchestrator:
+        """Open the conversation. A word behind --resume that is no session may be the message."""
+        try:
+            return await start.open(served.provider, served.model, resume=self._resume)
+        except SessionNotFound as error:
+            word = self._resume or ""
+            if word != "last" and not any(sign.isdigit() for sign in word):
+                error.hint = f"Or is that the message? Then: victor chat --resume last {word}"
+            raise
 
     def _one_turn(
         self, orchestrator: AgentOrchestrator, message: str, runner: TurnRunner, view: TurnView
@@ -105,8 +122,10 @@ class ChatSession:
         self, start: Start, orchestrator: AgentOrchestrator, runner: TurnRunner, view: TurnView
     ) -> int:
         from victor.cli.conversation import Conversation
+        from victor.cli.desk import Desk
         from victor.cli.line_editor import LineEditor
-        from victor.cli.slash_commands import COMMANDS, Desk, going_on
+        from victor.cli.slash_commands import COMMANDS
+        from victor.cli.slash_sessions import going_on
         from victor.cli.start import history_file
 
         async def reopen(session_id: str | None) -> AgentOrchestrator:

@@ -7,9 +7,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from victor.cli.desk import Desk, Leave
 from victor.cli.exits import ExitCode, text_for
 from victor.cli.prompt_text import MAX_BYTES
-from victor.cli.slash_commands import Desk, Leave, is_command, run_command
+from victor.cli.slash_commands import is_command, run_command
 from victor.cli.terminal import silent_keys
 from victor.cli.turn_runner import TurnRunner
 from victor.cli.turn_view import TurnView
@@ -94,6 +95,8 @@ class Conversation:
         try:
             if is_command(text):
                 self._runner.run(run_command(self._desk, text.strip()))
+                text, self._desk.message = self._desk.message, ""
+            if not text:
                 return
             with silent_keys():
                 self._runner.run(show_turn(self._desk.orchestrator, text, self._view))

@@ -11,8 +11,9 @@ from victor.cli.approval import TerminalApprover, YesToAll
 from victor.cli.json_lines import JsonLines
 from victor.cli.start import Choose, Options, Start
 from victor.cli.terminal import console, interactive, shown_from_anywhere
+from victor.cli.terminal_view import TerminalView
 from victor.cli.turn_runner import TurnRunner
-from victor.cli.turn_view import JsonView, PipeView, TerminalView, TurnView
+from victor.cli.turn_view import JsonView, PipeView, TurnView
 
 if TYPE_CHECKING:
     from victor.agent.orchestrator import AgentOrchestrator

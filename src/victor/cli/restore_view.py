@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from victor.cli.turn_view import diff_lines
+from victor.cli.terminal_view import diff_lines
 from victor.visible import one_line, readable
 
 if TYPE_CHECKING:

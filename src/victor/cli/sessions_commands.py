@@ -16,6 +16,7 @@ from victor.cli.options import workspace_option
 if TYPE_CHECKING:
     from victor.agent.orchestrator import AgentOrchestrator
     from victor.history import RecordedTurn
+    from victor.plans import Plan
     from victor.protocols import Record, SessionInfo, SessionMatch
 
 all_option = click.option("--all", "everywhere", is_flag=True, help="Those of every folder.")
@@ -156,6 +157,34 @@ def show(session_id: str, workspace: Path | None, as_json: bool) -> None:
         click.echo(f"\nTurn {turn.number}{' (taken back)' if turn.id in gone else ''}")
         for line in _shown(turn):
             click.echo(line)
+
+
+@sessions.command()
+@click.argument("session_id", metavar="[ID]", default="last")
+@workspace_option
+@json_option
+def plan(session_id: str, workspace: Path | None, as_json: bool) -> None:
+    """Show the plan that was made in a session.
+
+    `victor chat --resume ID --build-plan` hands it over.
+    """
+
+    async def made(orchestrator: AgentOrchestrator) -> Plan | None:
+        await orchestrator.resume(session_id)
+        return await orchestrator.plan()
+
+    found = with_record(workspace, made)
+    if as_json:
+        _print_json(found)
+    elif found is None:
+        click.echo("There is no plan. `victor chat --mode plan` has one made.", err=True)
+    elif sys.stdout.isatty():
+        from victor.cli.plan_view import show_plan
+        from victor.cli.terminal import console
+
+        show_plan(console(), found)
+    else:
+        click.echo(found.text.rstrip())
 
 
 def _shown(turn: RecordedTurn) -> list[str]:

@@ -18,15 +18,17 @@ from rich.console import Console
 
 from victor.cli.chat_session import ChatSession
 from victor.cli.conversation import Conversation
+from victor.cli.desk import Desk
 from victor.cli.driver import Driver
 from victor.cli.exits import ExitCode
 from victor.cli.line_editor import LineEditor, read_message
 from victor.cli.screen import Screen
 from victor.cli.session_table import ago
-from victor.cli.slash_commands import COMMANDS, Desk, going_on, is_command
+from victor.cli.slash_commands import COMMANDS, is_command
+from victor.cli.slash_sessions import going_on
 from victor.cli.start import Options, Served, Start
+from victor.cli.terminal_view import TerminalView
 from victor.cli.turn_runner import TurnRunner
-from victor.cli.turn_view import TerminalView
 from victor.errors import ConfigError, InvalidRequest, ModelMissing, RateLimitError
 from victor.messages import Request, assistant, tool_results, user
 from victor.pairing import interrupted
@@ -495,3 +497,68 @@ def test_a_history_that_cannot_be_kept_stops_nobody(
     (tmp_path / "file").write_text("")
     monkeypatch.setattr("builtins.input", lines("hello"))
     assert LineEditor(tmp_path / "file" / "history").read("> ") == "hello"
+
+
+class Planning(ScriptedProvider):
+    """Writes the plan where the mode's note says that it is."""
+
+    def __init__(self, plan: str, *after: Any) -> None:
+        super().__init__(self.write, "I wrote the plan.", *after)
+        self.plan = plan
+
+    def write(self, request: Request) -> Any:
+        told = request.messages[-1].text
+        path = told.partition("may change: ")[2].partition(". Write")[0]
+        return call("write", path=path, content=self.plan)
+
+
+def planning(table: Callable[..., Table], *after: Any) -> Table:
+    one = table()
+    provider = Planning("# The plan\n\n1. Mend `a.py`.\n", *after)
+    one.start = Start(Options(yes=True), choose=lambda *_: Served(provider, "model", "", ""))
+    return one
+
+
+def test_a_plan_is_shown_in_the_end_and_built_after_a_yes(table: Callable[..., Table]) -> None:
+    one = planning(table, "Built.")
+    one.answers = ["y"]
+    assert one.talk("/plan", "/plan Mend it", "/plan", "/build") is ExitCode.DONE
+    shown = one.shown
+    assert "There is no plan yet" in shown
+    assert shown.count("1. Mend a.py") + shown.count(" 1 Mend a.py") == 3
+    assert "/build hands it over." in shown
+    assert shown.index("Build this plan?") < shown.index("Mode: build") < shown.index("Built.")
+    asked = one.desk.orchestrator.context_coordinator.get_context().messages
+    assert [m.parts[0].text for m in asked if m.role.value == "user"] == [  # type: ignore[union-attr]
+        "Mend it",
+        "Build the plan.",
+    ]
+
+
+def test_without_a_yes_it_goes_on_planning(table: Callable[..., Table]) -> None:
+    one = planning(table)
+    one.answers = ["n"]
+    assert one.talk("/plan Mend it", "/build now") is ExitCode.DONE
+    assert "Still planning. /mode build changes the mode without the plan." in one.shown
+    assert one.desk.orchestrator.mode == "plan"
+    assert one.desk.message == ""
+
+
+def test_without_a_plan_the_mode_changes_and_words_are_said(table: Callable[..., Table]) -> None:
+    one = table("Looked.", "Built.")
+    assert one.talk("/explore Look", "/build Do it", "/plan") is ExitCode.DONE
+    shown = one.shown
+    assert shown.index("Mode: explore") < shown.index("Looked.") < shown.index("Mode: build")
+    assert "Built." in shown
+    assert one.fingers.prompts[-2:] == ["build> ", "plan> "]
+
+
+def test_a_waiting_plan_can_be_built_from_another_mode(table: Callable[..., Table]) -> None:
+    one = planning(table, "Built.", "More.")
+    one.answers = ["n", "yes"]
+    done = one.talk("/plan Mend it", "/mode build", "/build", "/build and test it", "/build")
+    assert done is ExitCode.DONE
+    assert "The plan waits." in one.shown
+    assert one.shown.count("Build this plan?") == 2
+    asked = one.desk.orchestrator.context_coordinator.get_context().messages
+    assert asked[-2].text.startswith("and test it")

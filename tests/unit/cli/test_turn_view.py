@@ -13,7 +13,8 @@ from rich.console import Console
 from victor import events as e
 from victor.cli.json_lines import JsonLines
 from victor.cli.screen import Screen
-from victor.cli.turn_view import JsonView, PipeView, TerminalView, diff_lines, notice
+from victor.cli.terminal_view import TerminalView, diff_lines
+from victor.cli.turn_view import JsonView, PipeView, notice
 from victor.messages import (
     Reply,
     Response,
