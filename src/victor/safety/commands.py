@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from victor.protocols import CommandFacts, PlainCommand
-from victor.safety import git_commands, programs
+from victor.safety import git_commands, options, programs
 from victor.safety.bash_tree import Line, Word, read
 from victor.safety.programs import ANY, Operands, Program
 from victor.taint import names_secret
@@ -74,7 +74,7 @@ class CommandAnalyst:
         texts = tuple(word.text for word in words)
         name, arguments = texts[0], texts[1:]
         text = " ".join(word.text if word.pattern else shlex.quote(word.text) for word in words)
-        risks = _risks(name, arguments)
+        risks = options.risks(name, arguments)
         risks += _swapped(words, name)
         caution = self._caution(name, folder)
         harmless = (
@@ -238,32 +238,9 @@ def _takes_value(option: str, known: Program) -> bool:
 
 def _swapped(words: tuple[Word, ...], name: str) -> tuple[str, ...]:
     """Return the patterns that a file could take the place of which is called as an option is."""
-    if not _has_risks(name):
+    if not options.has_risks(name):
         return ()
     return tuple(word.text for word in words if word.pattern and word.text[0] in "*?-")
-
-
-def _has_risks(name: str) -> bool:
-    known = programs.PROGRAMS.get(programs.ALIASES.get(name, name))
-    return known is None or known.risks.pattern != programs.PROGRAMS["cat"].risks.pattern
-
-
-def _risks(name: str, arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words by which the program does more than its name says."""
-    base = name.rpartition("/")[2]
-    if base in programs.WRAPPERS or programs.SHELLS.fullmatch(base):
-        return arguments
-    if base == "git":
-        return git_commands.risks(arguments)
-    if programs.INTERPRETERS.fullmatch(base):
-        return tuple(word for word in arguments if programs.INTERPRETER_RISKS.fullmatch(word))
-    known = programs.PROGRAMS.get(programs.ALIASES.get(base, base))
-    if known is None:
-        return ()
-    found = tuple(word for word in arguments if known.risks.fullmatch(word))
-    if known.operands is Operands.ONE_PATH:
-        found += tuple(word for word in arguments if word[:1] != "-")[1:]
-    return found
 
 
 def _shows_more(name: str, arguments: tuple[str, ...]) -> tuple[bool, bool]:

@@ -221,9 +221,19 @@ PROGRAMS: Mapping[str, Program] = {
             r"|-[A-Za-z]*[dFxU].*|@.*|file:.*"
         )
     ),
+    "cargo": Program(
+        risks=_re(r"run|r|install|publish|login|owner|yank|\+.*|--config.*|--manifest.*|-[ZC].*")
+    ),
     "docker": Program(risks=_re(r"run|exec|cp|-v|--volume.*|--privileged|build|compose")),
-    "ed": Program(risks=_re(r".*")),
+    **dict.fromkeys(words("ed emacs screen tmux"), Program(risks=_re(r".*"))),
     "gh": Program(risks=_re(r"api|alias|extension|auth|codespace|secret|delete")),
+    "go": Program(
+        risks=_re(
+            r"run|generate|tool|install|get|env|bug|work|--?(?:exec|toolexec|vettool|overlay|modfile"
+            r"|modcacherw|o|C|ldflags|gcflags|asmflags|gccgoflags|compiler|pkgdir|cpuprofile"
+            r"|memprofile|trace|outputdir|fuzzcachedir)(?:=.*)?"
+        )
+    ),
     "less": Program(risks=_re(r"-[A-Za-z]*[oOkT].*|--.+|\+.*")),
     "make": Program(risks=_re(r".*=.*|-[A-Za-z]*[fCIE].*|--(?:f|m|d|i|e).*")),
     "man": Program(risks=_re(r"-[A-Za-z]*[PHl].*|--(?:p|h|b|l).*")),
@@ -241,12 +251,12 @@ PROGRAMS: Mapping[str, Program] = {
     "printf": Program(risks=_re(r"-v.*|.*%[-+ #0-9.*]*n.*")),
     "pytest": Program(
         risks=_re(
-            r"-p.*|-c.*|-o.*|--(?:rootdir|confcutdir|pyargs|pdb.*|debug.*"
-            r"|basetemp.*|junit.*|override.*|import.*|pastebin.*)"
+            r"-[qvxslhV]*[pcoW].*|--(?:ro|conf|py|pd|deb|ba|ju|ov|im|pas|cov-c|log-f|rep|tra|use).*"
         )
     ),
     "rsync": Program(risks=_re(r"-[A-Za-z]*e.*|--(?:rsh|rsync-path|del|rem).*|.+:.*")),
     "scp": Program(risks=_re(r"-[oSF].*|.+:.*")),
+    "split": Program(risks=_re(r"--f.*")),
     "ssh": Program(risks=_re(r"-[A-Za-z0-9]*[oFIEDRLwJ].*|.*")),
     "tar": Program(
         risks=_re(
@@ -254,6 +264,7 @@ PROGRAMS: Mapping[str, Program] = {
             r"|cre|app|upd|del|rem|dir|abs|one|index|vol|pre).*|.*:.*"
         )
     ),
+    "tcpdump": Program(risks=_re(r"-\w*[zwFVr].*")),
     "tee": Program(risks=_re(r".*")),
     "vim": Program(risks=_re(r"[-+].+")),
     "wget": Program(risks=_re(r"-[A-Za-z]*[OPoaeiUx].*|--(?:o|e|us|post|body|in|dir|app|pass).*")),
@@ -286,10 +297,15 @@ INTERPRETERS = re.compile(
 )
 """Programs that run what is written on their command line or in a file."""
 
+PYTHON_RISKS = _re(r"-(?![BuOsSEIqWVX]+$)\w*[cEipmnSx].*|-")
 INTERPRETER_RISKS = _re(
-    r"-(?![mBuOsSEIqWVX]+$)\w*[ceErpimnSx].*|--(?:eval|print|exec|require|import).*|-|eval"
+    r"-\w*[bcdeEfiIlmMnprSx].*|--(?:eval|print|exec|require|import|env-file|run).*|-|eval"
 )
 """Their options that take a program's text from the line, or let it load another."""
+
+DATABASES = _re(r"(?:sqlite3|psql|mysql)[\d.]*")
+ACTIONS = _re(r"run|eval|repl|test|bench|compile|task|serve|install|x|exec")
+"""Words of deno and bun that stand before a program and its options."""
 
 SHELLS = re.compile(r"(?:ba|da|z|k|c|tc|fi|a|mk|rba)?sh|busybox|pwsh")
 WRAPPERS = words(
