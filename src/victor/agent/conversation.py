@@ -24,7 +24,7 @@ from victor.history import in_force, last_number, restored_files
 from victor.intents import Unfinished, unfinished
 from victor.messages import Context, Message
 from victor.plans import Plan
-from victor.protocols import Endpoint, Mode, Record, SessionInfo
+from victor.protocols import Endpoint, Mode, PromptContext, Record, SessionInfo
 
 _RESTORED = (
     "[The user has undone or redone changes of yours in: {}. They are not as you left them.]"
@@ -202,7 +202,7 @@ class Conversation:
         as interrupted.
         """
         budget = self._budget.of_turn()
-        turn = Turn(self.session_id, left.turn_id, "", {}, budget=budget)
+        turn = Turn(self.session_id, left.turn_id, "", PromptContext(), budget=budget)
         results = await self._parts.turn_loop.run_again(turn, left.calls)
         if not results:
             return
@@ -257,15 +257,17 @@ class Conversation:
         check = None if output is None else OutputCheck(output_form(output))
         self._turns += 1
         endpoint = self.endpoint()
-        facts = {
-            "session_id": self.session_id,
-            "workspace": str(self._workspace),
-            "provider": endpoint.provider.name,
-            "model": endpoint.model,
-            "mode": str(self.mode()),
-            "task": text,
-            **told,
-        }
+        facts = PromptContext(
+            {
+                "session_id": self.session_id,
+                "workspace": str(self._workspace),
+                "provider": endpoint.provider.name,
+                "model": endpoint.model,
+                "mode": str(self.mode()),
+                "task": text,
+                **told,
+            }
+        )
         turn_id = self.turn_id = f"{self.session_id}-{self._turns}"
         budget = self.turn_budget = self._budget.of_turn()
         note = self._told() if text else ""

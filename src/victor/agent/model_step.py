@@ -95,6 +95,12 @@ class ModelStep:
         )
         return self._last_prompt
 
+    def configure(self, config: Mapping[str, Any], limits: Limits) -> None:
+        """Adopt the settings, and the limits among them."""
+        self.limits = limits
+        self.context.configure(limits)
+        self._notes.configure(config)
+
     def endpoint(self) -> Endpoint:
         """Return where the call goes. Raises `CoordinatorError`."""
         provider = self._stages.provider
@@ -162,7 +168,7 @@ class ModelStep:
             if metered is not None:
                 turn.failed += metered.taken.beyond(answered)
         turn.shown = []
-        turn.noted = self._notes.of(request, provider.name, self._mode(), self._config())
+        turn.noted = self._notes.of(request, provider.name, self._mode())
         if self._because and turn.noted.keys() & {"provider", "model"}:
             turn.noted["model_because"] = self._because
         self._because = ""
@@ -213,12 +219,6 @@ class ModelStep:
     def _mode(self) -> Mode:
         mode = self._stages.mode
         return self._guard.read("mode", "current", lambda: mode.current, Mode.PLAN, fits=_is_mode)
-
-    def _config(self) -> Mapping[str, Any]:
-        none: Mapping[str, Any] = {}
-        return self._guard.read(
-            "config", "get_config", self._stages.config.get_config, none, fits=_is_mapping
-        )
 
     def _output_limit(self, endpoint: Endpoint) -> int | None:
         """Return the limit that the settings put on a reply; None leaves it to the provider."""
@@ -284,10 +284,6 @@ def _admission(value: object) -> bool:
 
 def _unheard(event: Event) -> None:
     """Take no note of what a summary's model call streams."""
-
-
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, Mapping)
 
 
 def _is_mode(value: object) -> bool:

@@ -47,10 +47,12 @@ class Offering:
         self._called = getattr(stage, "called", None)
         self._restore = getattr(stage, "restore", None)
 
-    async def select(self, turn: Turn) -> tuple[ToolSpec, ...]:
-        """Return the tools to offer; all of them, capped, when selection fails."""
+    async def select(self, turn: Turn, window: int) -> tuple[ToolSpec, ...]:
+        """Return the tools to offer; all of them, capped, when selection fails.
+
+        `window` is that of the model that serves, in tokens.
+        """
         every = self._every_tool()
-        window = self._window()
         self._tell(turn.number, window)
         selected = await self._guard.optional(
             "tool_selection",

@@ -35,16 +35,14 @@ class RequestNotes:
         """`explain` gives why a part, `system` or `tools`, is what it is; asked when it changed."""
         self._explain = explain
         self._last: dict[str, Any] = {}
-        self._config: Mapping[str, Any] = {}
         self._settings: Mapping[str, Any] = {}
 
-    def of(
-        self, request: Request, provider: str, mode: Mode, config: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Note from now on that the settings are these."""
+        self._settings = {name: _plain(config[name]) for name in SETTINGS if name in config}
+
+    def of(self, request: Request, provider: str, mode: Mode) -> dict[str, Any]:
         """Return the parts of the request that are not as in the one before, by name."""
-        if config is not self._config:
-            self._config = config
-            self._settings = {name: _plain(config[name]) for name in SETTINGS if name in config}
         parts = {
             "provider": provider,
             "model": request.model,

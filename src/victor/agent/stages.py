@@ -269,7 +269,6 @@ class SessionStage(Protocol):
 class Stages:
     """The coordinators that a turn calls, by role."""
 
-    config: ConfigStage
     provider: ProviderStage
     mode: ModeStage
     prompt: PromptStage

@@ -28,7 +28,6 @@ from victor.protocols import (
     CallReview,
     Checkpoint,
     Executed,
-    PromptContext,
     Record,
     Verdict,
 )
@@ -239,10 +238,9 @@ class ToolStep:
 
         `paths` are files that a tool has just read or changed; none where a turn begins.
         """
-        context = PromptContext(turn.facts)
         note = self._stages.prompt.note
         return await self._guard.optional(
-            "prompt", "note", lambda: note(context, paths), "", fits=_text
+            "prompt", "note", lambda: note(turn.facts, paths), "", fits=_text
         )
 
     async def _noted(self, turn: Turn, done: Executed) -> Executed:

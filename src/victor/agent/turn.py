@@ -11,7 +11,7 @@ from victor.agent.structured_output import OutputCheck
 from victor.budget import NOTHING, Amounts, Budget
 from victor.events import ContextCompacted
 from victor.messages import Message, Usage
-from victor.protocols import CallReview
+from victor.protocols import CallReview, PromptContext
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class Turn:
     id: str
     text: str
     """The user's words."""
-    facts: Mapping[str, Any]
+    facts: PromptContext
     """What the prompt's contributors are told."""
     output: OutputCheck | None = None
     """What its answer must be; None for words."""

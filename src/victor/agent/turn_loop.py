@@ -64,8 +64,8 @@ class TurnLoop:
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """Adopt the limits among the settings."""
-        self._limits = self._model.limits = self._tools.limits = Limits.of(config)
-        self._model.context.configure(self._limits)
+        self._limits = self._tools.limits = Limits.of(config)
+        self._model.configure(config, self._limits)
 
     async def run(self, turn: Turn) -> Response:
         """Return the turn's response, publishing what happens.
@@ -213,12 +213,13 @@ class TurnLoop:
     async def _ask(self, turn: Turn, tool_choice: ToolChoice) -> Reply:
         """Make the step's model call, from the next provider where the current one cannot."""
         model = self._model
-        tools = await model.offering.select(turn)
+        endpoint = model.endpoint()
+        window, _ = model.context.window(endpoint)
+        tools = await model.offering.select(turn, window)
         system = await model.system_prompt(turn)
         overflow: ContextExceeded | None = None
         tries = OVERFLOW_RETRIES
         while True:
-            endpoint = model.endpoint()
             context = await self._fit(turn, endpoint, system, tools, overflow)
             try:
                 return await model.reply(turn, endpoint, system, context, tools, tool_choice)
@@ -237,6 +238,7 @@ class TurnLoop:
                     raise
                 if not model.fall_back(failure):
                     raise
+                endpoint = model.endpoint()
 
     async def _fit(
         self,

@@ -15,7 +15,9 @@ CONFIG = {"max_tools": 9, "api_key": "secret"}
 
 
 def test_the_first_request_is_noted_whole_and_without_secrets() -> None:
-    noted = RequestNotes().of(REQUEST, "acme", Mode.PLAN, CONFIG)
+    notes = RequestNotes()
+    notes.configure(CONFIG)
+    noted = notes.of(REQUEST, "acme", Mode.PLAN)
     assert json.loads(json.dumps(noted)) == {
         "provider": "acme",
         "model": "m-1",
@@ -41,11 +43,15 @@ def test_the_first_request_is_noted_whole_and_without_secrets() -> None:
 
 def test_what_stays_is_not_noted_again() -> None:
     notes = RequestNotes()
-    notes.of(REQUEST, "acme", Mode.BUILD, CONFIG)
-    assert notes.of(replace(REQUEST, system="Be kind."), "acme", Mode.BUILD, dict(CONFIG)) == {}
+    notes.configure(CONFIG)
+    notes.of(REQUEST, "acme", Mode.BUILD)
+    notes.configure(dict(CONFIG))
+    assert notes.of(replace(REQUEST, system="Be kind."), "acme", Mode.BUILD) == {}
     last = replace(REQUEST, tool_choice=ToolChoice.NONE, model="m-2")
-    noted = notes.of(last, "acme", Mode.BUILD, {"max_tools": 8})
+    notes.configure({"max_tools": 8})
+    noted = notes.of(last, "acme", Mode.BUILD)
     assert set(noted) == {"model", "options", "settings"}
-    assert set(notes.of(REQUEST, "acme", Mode.PLAN, CONFIG)) == {
+    notes.configure(CONFIG)
+    assert set(notes.of(REQUEST, "acme", Mode.PLAN)) == {
         *("model", "options", "settings", "mode"),
     }
