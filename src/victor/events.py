@@ -37,6 +37,7 @@ from victor.driver_events import (
     WorkflowStepStarted as WorkflowStepStarted,
 )
 from victor.messages import PlanItem, Reply, Response, StopReason, ToolCall, ToolResult, Usage
+from victor.values import quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class SessionStarted:
     resumed: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
     """The user's message is on record."""
@@ -56,6 +58,7 @@ class TurnStarted:
     text: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StepStarted:
     """A model call is about to be made."""
@@ -69,6 +72,7 @@ class StepStarted:
     """Estimate of what is sent: messages only."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TextDelta:
     """A piece of the model's answer, as it arrived."""
@@ -85,6 +89,7 @@ class ThinkingDelta:
     """Set on the delta that closes a block, where the vendor signs it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
     """A piece of a tool call, as it arrived."""
@@ -97,6 +102,7 @@ class ToolCallDelta:
     """A fragment of JSON text."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ReplyFinished:
     """The provider's stream is complete. Always the last of a stream, and only of a whole one."""
@@ -111,6 +117,7 @@ ReplyDelta: TypeAlias = TextDelta | ThinkingDelta | ToolCallDelta | ReplyFinishe
 """What a provider's stream is made of."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ReplyReceived:
     """A model call was answered in whole."""
@@ -188,6 +195,7 @@ class ToolCallRewritten:
     """Who or what changed it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolCallReviewed:
     """It was decided whether a tool call may run."""
@@ -207,6 +215,7 @@ class CheckpointTaken:
     paths: tuple[str, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolCallStarted:
     """A tool began to run."""
@@ -222,6 +231,7 @@ class ToolCallProgressed:
     line: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolCallEnded:
     """A tool call has its result, and the result is on record."""
@@ -317,6 +327,7 @@ class CoordinatorRecovered:
     coordinator: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
     """The turn is done and on record."""

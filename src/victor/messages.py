@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from victor.values import quick
+
 JsonObject: TypeAlias = Mapping[str, Any]
 """A decoded JSON object."""
 
@@ -52,6 +54,7 @@ class StopReason(StrEnum):
     UNKNOWN = "unknown"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Text:
     """Words."""
@@ -89,6 +92,7 @@ class Thinking:
     """The vendor that made it; other vendors are not sent it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """The model's wish to run a tool."""
@@ -101,6 +105,7 @@ class ToolCall:
     """The raw text where the model's arguments were no JSON object; then `arguments` is empty."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """What running a tool call gave. Every tool call gets exactly one."""
@@ -124,6 +129,7 @@ class ToolResult:
 Part: TypeAlias = Text | Image | Document | Thinking | ToolCall | ToolResult
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Message:
     """One entry of a conversation.
@@ -180,6 +186,7 @@ class Context:
         object.__setattr__(self, "messages", tuple(messages))
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens that model calls took."""
@@ -247,6 +254,7 @@ class ToolChoice(StrEnum):
     NONE = "none"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Request:
     """One model call."""
@@ -264,6 +272,7 @@ class Request:
     """JSON schema, of an object, that the final answer must fit; None leaves its form free."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One model call's whole answer."""
@@ -276,6 +285,7 @@ class Reply:
     provider: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Response:
     """What a turn gave."""

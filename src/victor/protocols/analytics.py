@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from victor.values import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True)
 class AnalyticsEvent:
     """Something that was used."""

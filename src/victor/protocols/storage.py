@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from victor.messages import Effect, Message, ToolCall, ToolResult
+from victor.values import quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Intent:
     """What running it may do, as its tool declared then."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Record:
     """One committed entry of a session: append-only."""
