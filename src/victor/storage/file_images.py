@@ -1,7 +1,8 @@
 """Files as checkpoints know them: read before a call, compared after it, put back by an undo.
 
-A path is never followed out of the workspace: each of its folders is opened for itself, and a
-symbolic link among them ends it. What is put back is written aside and takes its place in one move.
+Nothing leads out of the workspace, whatever is swapped meanwhile: each folder on the way is opened
+from the one above it, to read as well as to write, and a symbolic link among them ends it. What is
+put back is written aside and takes its place in one move.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import TypeVar
 
+from victor.beneath import folder_beneath, read_beneath
 from victor.errors import CheckpointError
 from victor.protocols import ABSENT, Change, FileState, Kept, ReadContent, folder_state
 from victor.storage.file_diff import unified
@@ -30,7 +33,7 @@ _INLINE_BYTES = 256 * 1024
 """Up to here reading and hashing is cheaper than a thread."""
 _LEFT = (errno.ENOTEMPTY, errno.EEXIST, errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG)
 """What says that something else is in the way: then a path is left as it is."""
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class FileImages:
@@ -52,7 +55,7 @@ class FileImages:
         """Return what is at each path now; those where it cannot be told are left out."""
 
         def work() -> Mapping[str, FileState]:
-            states = ((path, state_of(path)) for path in paths)
+            states = ((path, state_of(self._workspace, path)) for path in paths)
             return {path: state for path, state in states if state is not None}
 
         return await _where_it_fits(paths, work)
@@ -120,28 +123,34 @@ class FileImages:
             yield from self._found(target)
 
     def _at(self, place: Path) -> tuple[FileState, bytes | None]:
+        """Return what is there, with its content if it is a file. Raises `CheckpointError`."""
         try:
-            status = place.lstat()
-            if not stat.S_ISREG(status.st_mode):
-                state = _state_of(place, status)
-                if state is None:
-                    raise CheckpointError(f"{place}: neither a file nor a folder")
-                return state, None
+            with folder_beneath(self._workspace, place.parent) as folder:
+                found = _entry(folder, place.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return ABSENT, None
+        if found is None:
+            raise CheckpointError(f"{place}: neither a file nor a folder")
+        if isinstance(found, FileState):
+            return found, None
+        with found as file:
+            status = os.fstat(file.fileno())
             if status.st_size > self._most_bytes:
                 size = f"{status.st_size} bytes, more than the {self._most_bytes} that are kept"
                 raise CheckpointError(f"{place}: {size}")
-            content = place.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return ABSENT, None
+            content = file.read()
         return FileState(sha256_of(content), stat.S_IMODE(status.st_mode)), content
 
     def _attempt(self, change: Change, then: FileState, data: bytes) -> bool:
         """Let the path become `then`; return whether it did. Raises `CheckpointError`."""
         path = Path(change.path)
+        if not path.is_relative_to(self._workspace):
+            return False
         try:
-            if not path.is_relative_to(self._workspace) or state_of(change.path) != change.now:
-                return False
-            with self._folder_of(path, make=not then.is_absent) as folder:
+            make = change.now.is_absent and not then.is_absent
+            with folder_beneath(self._workspace, path.parent, make=make) as folder:
+                if _state_in(folder, path.name) != change.now:
+                    return False
                 _put(folder, path.name, change.now, then, data)
         except (FileExistsError, FileNotFoundError, NotADirectoryError):
             return False
@@ -154,22 +163,6 @@ class FileImages:
             ) from error
         return True
 
-    @contextlib.contextmanager
-    def _folder_of(self, path: Path, *, make: bool) -> Iterator[int]:
-        """Give the folder that the path is in, opened step by step; links are not followed."""
-        folder = os.open(self._workspace, _FOLDER_FLAGS)
-        try:
-            for name in path.parent.relative_to(self._workspace).parts:
-                if make:
-                    with contextlib.suppress(FileExistsError):
-                        os.mkdir(name, dir_fd=folder)
-                below = os.open(name, _FOLDER_FLAGS, dir_fd=folder)
-                os.close(folder)
-                folder = below
-            yield folder
-        finally:
-            os.close(folder)
-
     def _diff(self, change: Change, then: bytes) -> str:
         name = os.path.relpath(change.path, self._workspace)
         if change.now.is_folder or change.then.is_folder:
@@ -180,13 +173,23 @@ class FileImages:
             said = f"Permissions of {name}: {modes[0]:04o} become {modes[1]:04o}\n"
         if change.now.content == change.then.content:
             return said
-        return said + unified(name, _shown(change.now, change.path), _content(change.then, then))
+        return said + unified(name, self._shown(change), _content(change.then, then))
+
+    def _shown(self, change: Change) -> bytes | None:
+        """Return what a diff shows of what is there now."""
+        if not change.now.sha256:
+            return _content(change.now, b"")
+        with contextlib.suppress(OSError):
+            return read_beneath(self._workspace, Path(change.path), self._most_bytes)
+        return b""
 
 
-def state_of(path: str) -> FileState | None:
-    """Return what is at the path; None where it cannot be told."""
+def state_of(root: Path, path: str) -> FileState | None:
+    """Return what is at the path, below `root`; None where it cannot be told."""
+    place = Path(path)
     try:
-        return _state_of(Path(path), os.lstat(path))
+        with folder_beneath(root, place.parent) as folder:
+            return _state_in(folder, place.name)
     except (FileNotFoundError, NotADirectoryError):
         return ABSENT
     except OSError:
@@ -200,19 +203,39 @@ def sha256_of(content: bytes) -> str:
     return sha256(content).hexdigest()
 
 
-def _state_of(place: Path, status: os.stat_result) -> FileState | None:
-    """Return the state of what is there; None for pipes, sockets and devices. Raises `OSError`."""
-    mode = stat.S_IMODE(status.st_mode)
-    if stat.S_ISLNK(status.st_mode):
-        return FileState.link_to(str(place.readlink()))
-    if stat.S_ISDIR(status.st_mode):
-        return folder_state(mode)
-    if not stat.S_ISREG(status.st_mode):
-        return None
+def _state_in(folder: int, name: str) -> FileState | None:
+    """Return the state of the entry; None for pipes, sockets and devices. Raises `OSError`."""
+    try:
+        found = _entry(folder, name)
+    except FileNotFoundError:
+        return ABSENT
+    if found is None or isinstance(found, FileState):
+        return found
     from hashlib import file_digest
 
-    with place.open("rb") as file:
+    with found as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         return FileState(file_digest(file, "sha256").hexdigest(), mode)
+
+
+def _entry(folder: int, name: str) -> FileState | BufferedReader | None:
+    """Return the state of a link or a folder, the opened file, or None for anything else.
+
+    Raises `OSError`.
+    """
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if stat.S_ISLNK(status.st_mode):
+        return FileState.link_to(os.readlink(name, dir_fd=folder))
+    if stat.S_ISDIR(status.st_mode):
+        return folder_state(stat.S_IMODE(status.st_mode))
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    file = os.fdopen(os.open(name, _READING, dir_fd=folder), "rb")
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    # Swapped since it was looked at.
+    file.close()
+    return None
 
 
 def _resolved(path: Path) -> Path:
@@ -278,7 +301,7 @@ def _remove(folder: int, name: str, now: FileState) -> None:
 
 def _set_mode(folder: int, name: str, mode: int) -> None:
     # Opened and not named, as a link in its place would be followed.
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    descriptor = os.open(name, _READING, dir_fd=folder)
     try:
         os.fchmod(descriptor, mode)
     finally:
@@ -323,16 +346,6 @@ def _written_aside(folder: int, then: FileState, data: bytes) -> str:
         os.unlink(aside, dir_fd=folder)
         raise
     return aside
-
-
-def _shown(state: FileState, path: str) -> bytes | None:
-    if state.is_absent:
-        return None
-    if state.link:
-        return os.fsencode(state.link)
-    with contextlib.suppress(OSError):
-        return Path(path).read_bytes()
-    return b""
 
 
 def _content(state: FileState, content: bytes) -> bytes | None:

@@ -220,10 +220,11 @@ class WorkspaceWatch:
         left: dict[str, FileState] = {}
         contents: dict[str, bytes] = {}
         unknown: list[str] = []
+        root = Path(self._root)
         for path in _different(before, after):
             was = before.state(path)
             # What is not covered any more is not gone for that.
-            now = (after.state(path) if path in after.looks else None) or state_of(path)
+            now = (after.state(path) if path in after.looks else None) or state_of(root, path)
             if was is not None and was.sha256 and was != now:
                 content = self._shadow.content(was.sha256)
                 if content is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -190,6 +192,51 @@ async def test_a_folder_that_became_a_link_leads_nowhere(
     assert [entry.name for entry in outside.iterdir()] == ["there"]
 
 
+async def test_a_folder_that_became_a_link_is_not_looked_into(
+    files: FileImages, workspace: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "there").write_bytes(b"key")
+    (workspace / "sub").symlink_to(outside)
+    there = str(workspace / "sub/there")
+    assert await files.states((there,)) == {there: ABSENT}
+    change = Change(there, file(b"key"), file(b"new"))
+    assert "key" not in await files.diff((change,), only(b"new"))
+
+
+@pytest.mark.slow
+async def test_a_folder_swapped_for_a_link_lets_nothing_out_or_in(
+    files: FileImages, workspace: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    for folder in (outside, workspace / "sub"):
+        folder.mkdir()
+        (folder / "there").write_bytes(b"key" if folder is outside else b"own")
+    (workspace / "link").symlink_to(outside)
+    path = workspace / "sub/there"
+    swap = (
+        "import ctypes, sys\nlibc = ctypes.CDLL(None)\none, other = map(str.encode, sys.argv[1:])\n"
+        "while True: libc.renameat2(-100, one, -100, other, 2)"
+    )
+    names = (str(workspace / "sub"), str(workspace / "link"))
+    process = await asyncio.create_subprocess_exec(sys.executable, "-I", "-S", "-c", swap, *names)
+    seen: set[bytes | None] = set()
+    try:
+        for _ in range(2_000):
+            kept = await files.read((path,))
+            seen.update(kept.contents.values() or (None,))
+            change = Change(str(path), file(b"own", 0o644), file(b"own", 0o644))
+            seen.add((await files.diff((change,), only(b"own"))).encode() or None)
+            await files.restore((Change(str(path), ABSENT, file(b"new")),), only(b"new"))
+    finally:
+        process.kill()
+        await process.wait()
+    assert seen <= {b"own", b"new", None}
+    assert len(seen) > 1
+    assert [entry.name for entry in outside.iterdir()] == ["there"]
+
+
 async def test_what_lies_outside_is_never_written(
     files: FileImages, workspace: Path, tmp_path: Path
 ) -> None:
@@ -249,7 +296,7 @@ async def test_a_diff_reads_as_one_whatever_the_files_hold(
 
     def changed(name: str, then: FileState) -> Change:
         path = str(workspace / name)
-        now = file_images.state_of(path)
+        now = file_images.state_of(workspace, path)
         assert now is not None
         return Change(path, now, then)
 

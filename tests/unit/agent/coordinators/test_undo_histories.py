@@ -190,6 +190,7 @@ async def play(root: Path, acts: list[Act]) -> None:
                 if report.turn_id:
                     wanted = folder.agents_own(folder.undone.pop())
                     assert folder.agents_own(folder.files()) == wanted
+                turn += 1
     await checkpoints.aclose()
     assert not list(root.rglob(".victor-*"))
 
