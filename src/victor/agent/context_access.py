@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from victor.agent.plan_access import PlanAccess
+from victor.agent.attachment_access import AttachmentAccess
 from victor.compactions import UNDONE, before_last
 from victor.context_picture import ContextPicture, picture
 from victor.errors import UnknownNameError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from victor.agent.turn_loop import TurnLoop
 
 
-class ContextAccess(PlanAccess):
+class ContextAccess(AttachmentAccess):
     """Compaction on request, the picture of the window, and explanations."""
 
     prompt_context: dict[str, Any]

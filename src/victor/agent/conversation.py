@@ -24,7 +24,7 @@ from victor.history import in_force, last_number, restored_files
 from victor.intents import Unfinished, unfinished
 from victor.messages import Context, Message
 from victor.plans import Plan
-from victor.protocols import Endpoint, Mode, PromptContext, Record, SessionInfo
+from victor.protocols import Attachment, Endpoint, Mode, PromptContext, Record, SessionInfo
 
 _RESTORED = (
     "[The user has undone or redone changes of yours in: {}. They are not as you left them.]"
@@ -57,6 +57,8 @@ class Conversation:
         """The id of the last turn; empty before the first."""
         self.turn_budget: Budget | None = None
         """What the last turn draws on, and everything that it starts; None: nothing limits it."""
+        self.attached: tuple[Attachment, ...] = ()
+        """What goes along with the user's next words."""
         self._budget = SessionBudget(budget, parts.coordinators["config"].get_config())
 
     @property
@@ -271,7 +273,10 @@ class Conversation:
         turn_id = self.turn_id = f"{self.session_id}-{self._turns}"
         budget = self.turn_budget = self._budget.of_turn()
         note = self._told() if text else ""
-        return Turn(self.session_id, turn_id, text, facts, check, note=note, budget=budget)
+        turn = Turn(self.session_id, turn_id, text, facts, check, note=note, budget=budget)
+        if text:
+            turn.attached, self.attached = self.attached, ()
+        return turn
 
     def _told(self) -> str:
         """Return what the model must know of what was done between the turns."""

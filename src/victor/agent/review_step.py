@@ -76,6 +76,7 @@ class ReviewStep:
             if record.kind == "user" and record.message is not None and record.turn_id != heard:
                 heard = record.turn_id
                 self.hear(_first_text(record.message))
+                self.read_from(tuple(map(str, record.data.get("sources", ()))))
             elif record.result is not None:
                 self.learn(record.result)
 
@@ -83,6 +84,11 @@ class ReviewStep:
         """Let safety take note of what the conversation has read."""
         if result.source or result.vouched or result.private:
             self._tell_safety("learn", (result,))
+
+    def read_from(self, sources: tuple[str, ...]) -> None:
+        """Let safety take note of where words come from that a person has attached."""
+        for source in sources:
+            self.learn(ToolResult("", "", source=source))
 
     def _tell_safety(self, operation: str, what: object) -> None:
         tell = getattr(self._stages.safety, operation, None)

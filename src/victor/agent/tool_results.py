@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from victor.agent.outputs import Outputs
 from victor.agent.tool_runs import CallOutcome
 from victor.messages import ToolCall, ToolResult
-from victor.protocols import Executed
-from victor.taint import labelled
+from victor.protocols import Attachment, Executed
+from victor.taint import labelled, requested
 from victor.tokens import of_text
 
 
@@ -19,6 +20,16 @@ class ToolResults:
     limit: int
     outputs: Outputs | None = None
     session_id: str = ""
+
+    async def attached(self, one: Attachment) -> Attachment:
+        """Return what a person attaches, capped and labelled."""
+        # What nobody but this process knows, for the label.
+        call = ToolCall(f"attached_{os.urandom(6).hex()}", one.name, {})
+        text = encodable(one.text) or "[It is empty.]"
+        if not fits(text, self.limit):
+            text, _ = await self._capped(call, text)
+        label = requested if one.asked else labelled
+        return one.with_text(label(text, one.source, call.id))
 
     async def of(self, outcome: CallOutcome) -> Executed:
         """Return the call with its result."""

@@ -11,7 +11,7 @@ from victor.agent.structured_output import OutputCheck
 from victor.budget import NOTHING, Amounts, Budget
 from victor.events import ContextCompacted
 from victor.messages import Message, Usage
-from victor.protocols import CallReview, PromptContext
+from victor.protocols import Attachment, CallReview, PromptContext
 
 
 @dataclass(slots=True)
@@ -30,6 +30,8 @@ class Turn:
     """Those that the turn has added to the context so far."""
     note: str = ""
     """What the model is told behind the user's words."""
+    attached: tuple[Attachment, ...] = ()
+    """What the user has named so that it goes along, behind that."""
     usage: Usage = field(default_factory=Usage)
     cost: float | None = 0.0
     """US dollars of its model calls by list price; None once one of them was unpriced."""

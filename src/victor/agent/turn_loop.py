@@ -89,6 +89,10 @@ class TurnLoop:
         await self._bus.flush()
         return response
 
+    async def join(self) -> None:
+        """Let tools that have come since the turn before take part. A person may be asked."""
+        await self._tools.join()
+
     async def run_tool(self, turn: Turn, call: ToolCall) -> ToolResult:
         """Return the result of a call that a workflow makes, reviewed like the model's own.
 
@@ -132,7 +136,10 @@ class TurnLoop:
         await self._tools.join()
         self._reviews.hear(turn.text)
         said = await self._message(turn)
-        await self._kept.record(turn, Record("user", turn.id, message=said))
+        sources = tuple(dict.fromkeys(one.source for one in turn.attached))
+        self._reviews.read_from(sources)
+        data = {"sources": list(sources)} if sources else {}
+        await self._kept.record(turn, Record("user", turn.id, message=said, data=data))
         self._kept.append(turn, said)
         self._publish(TurnStarted(turn.session_id, turn.id, turn.text))
 
@@ -190,8 +197,12 @@ class TurnLoop:
     async def _message(self, turn: Turn) -> Message:
         """Return the user's message; behind their words, what has changed since it was told."""
         notes = (self._mode_told(), turn.note, await self._tools.note(turn))
-        behind = tuple(Text(f"\n\n{note}") for note in notes if note)
-        return Message(Role.USER, (Text(turn.text), *behind)) if behind else user(turn.text)
+        told = (*notes, *(one.text for one in turn.attached))
+        behind = tuple(Text(f"\n\n{text}") for text in told if text)
+        images = tuple(image for one in turn.attached for image in one.images)
+        if not behind and not images:
+            return user(turn.text)
+        return Message(Role.USER, (Text(turn.text), *behind, *images))
 
     def _mode_told(self) -> str:
         """Return what the model is told of the mode; nothing where it knows."""

@@ -60,8 +60,12 @@ class TerminalApprover:
         self._asking = asyncio.Lock()
 
     async def approve(self, call: ToolCall, question: str) -> bool | Approval:
-        """Return whether the person lets `call` run. No answer is a no."""
-        decision = await self.decide(call, Ask(question, ""))
+        """Return whether the person lets `call` run. No answer is a no.
+
+        For what is asked apart from the calls of a reply: no event announces it.
+        """
+        async with self._asking:
+            decision = await self._decision(call, Ask(question, ""))
         return decision if isinstance(decision, Approval) else Approval.REFUSED
 
     async def decide(self, call: ToolCall, ask: Ask) -> Approval | Rewrite:
@@ -70,11 +74,7 @@ class TerminalApprover:
             if self._caught_up is not None:
                 # What comes to the screen later would be drawn over the question.
                 await self._caught_up(call)
-            self.pause()
-            self._show(call, ask.question, limit=_SHOWN_LINES)
-            while (answer := await self._answer(call, ask)) is None:
-                pass
-            return answer
+            return await self._decision(call, ask)
 
     async def answer(self, question: str, choices: tuple[str, ...]) -> str | None:
         """Return what the person answers the model; the number of a choice stands for it."""
@@ -93,6 +93,13 @@ class TerminalApprover:
         if words.isdecimal() and 0 < int(words) <= len(choices):
             return choices[int(words) - 1]
         return words
+
+    async def _decision(self, call: ToolCall, ask: Ask) -> Approval | Rewrite:
+        self.pause()
+        self._show(call, ask.question, limit=_SHOWN_LINES)
+        while (answer := await self._answer(call, ask)) is None:
+            pass
+        return answer
 
     async def _answer(self, call: ToolCall, ask: Ask) -> Approval | Rewrite | None:
         """Return the answer; None where it was none yet."""

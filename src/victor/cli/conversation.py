@@ -26,6 +26,8 @@ _TICK_SECONDS = 0.1
 
 async def show_turn(orchestrator: AgentOrchestrator, text: str, view: TurnView) -> None:
     """Run one turn and show it. Raises what the turn raises, with the terminal left in order."""
+    for one in await orchestrator.attach(text):
+        view.progress(f"{one.name}: {len(one.text):,} characters, from {one.source}", 0, 0)
     events = cast("AsyncGenerator[Event, Any]", orchestrator.events(text))
     try:
         async with ticking(view), aclosing(events):
@@ -93,7 +95,7 @@ class Conversation:
             self._desk.say(f"A message may have at most {MAX_BYTES:,} bytes.", style="red")
             return
         try:
-            if is_command(text):
+            if is_command(text) and not self._desk.orchestrator.mentions(text):
                 self._runner.run(run_command(self._desk, text.strip()))
                 text, self._desk.message = self._desk.message, ""
             if not text:

@@ -73,6 +73,9 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "prompt": Command("", "show the parts of the system prompt", slash_views.prompt),
     "tools": Command("", "list the tools", slash_views.tools),
+    "mcp": Command(
+        "[WORDS]", "list what to type for prompts and resources of servers", slash_views.mcp
+    ),
     "undo": Command(
         "", "take back the last turn's changes to files, after a preview", slash_undo.undo
     ),

@@ -93,6 +93,16 @@ async def tools(desk: Desk, argument: str) -> None:
         desk.console.print(line)
 
 
+async def mcp(desk: Desk, argument: str) -> None:
+    """List what MCP servers let a person name in a message, or what of it has these words."""
+    found = await desk.orchestrator.mentionable()
+    for one in found:
+        if argument in one.name:
+            desk.say(f"  {one_line(f'{one.name} {one.usage}', 300)}  {one_line(one.summary)}")
+    if not found:
+        desk.say("No MCP server offers a prompt or a resource; `victor mcp` lists the servers.")
+
+
 async def health(desk: Desk, argument: str) -> None:
     """Show how each part is doing."""
     for name, health in desk.orchestrator.health().items():

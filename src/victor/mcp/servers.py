@@ -1,24 +1,35 @@
-"""All servers: started together, their tools approved by a person, and handed over."""
+"""All servers: started together, their offers approved by a person, and handed over."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from victor.config.files import data_folder
 from victor.errors import ConfigError
+from victor.mcp import attachments
 from victor.mcp.approvals import Approvals
 from victor.mcp.definition import Definition, offered_name
-from victor.mcp.offers import Offer
+from victor.mcp.mentions import PromptMention, mentions
+from victor.mcp.offers import Offer, Prompt
 from victor.mcp.options import ServerOptions
 from victor.mcp.resources import ListResources, ReadResource
 from victor.mcp.server import Server, State
 from victor.mcp.tool import McpTool
 from victor.messages import ToolCall
-from victor.protocols import Approval, IApprover, IRememberingApprover, ITool
+from victor.protocols import (
+    Approval,
+    Attachment,
+    IApprover,
+    IRememberingApprover,
+    ITool,
+    Mentionable,
+    ToolEnvironment,
+)
 from victor.visible import one_line
 
 Tell = Callable[[str, str], None]
@@ -40,6 +51,7 @@ class McpServers:
         """Without `approver`, only what is approved already is offered. The first turn waits
         `wait` seconds at most for servers to start; who is later joins a later turn."""
         self.servers = servers
+        self._by_name = {server.options.name: server for server in servers}
         self._approvals = approvals
         self._approver = approver
         self._tell = tell
@@ -86,6 +98,35 @@ class McpServers:
             if server.offered.reading is not None
             and self._approvals.approved(server.options, server.offered.reading)
         )
+
+    def mentions(self, words: str) -> bool:
+        """Return whether a person's words name a resource or a prompt of a server."""
+        return bool(mentions(words, self._by_name))
+
+    def mentionable(self) -> tuple[Mentionable, ...]:
+        """Return the approved prompts and resources, as a person types them."""
+        readable = self.readable()
+        prompts = tuple(
+            attachments.prompt_of(one)
+            for server in self.servers
+            for one in server.offered.prompts
+            if self._approvals.approved(server.options, one)
+        )
+        found = (one for server in readable for one in attachments.resources_of(server))
+        return (*prompts, *found)
+
+    async def attach(self, words: str, environment: ToolEnvironment) -> tuple[Attachment, ...]:
+        """Return the resources that the words name, or the prompt. Raises `ToolError`."""
+        found: list[Attachment] = []
+        for mention in mentions(words, self._by_name):
+            server = self._by_name[mention.server]
+            if isinstance(mention, PromptMention):
+                approved = partial(self._approves, server)
+                found.append(await attachments.prompt(mention, server, approved, environment))
+            else:
+                readable = self.readable()
+                found.append(await attachments.resource(mention, readable, environment))
+        return tuple(found)
 
     def question(self, server: Server, offers: tuple[Offer, ...]) -> str:
         """Return what a person is asked: every word that the model would be told."""
@@ -138,7 +179,7 @@ class McpServers:
             said = f"{len(asked)} of its offers are not approved, so they are not used"
             self._tell_once(name, f"{said}. `victor mcp approve {name}` shows them, and asks")
             return
-        call = ToolCall(f"mcp_{name}", f"mcp__{name}", {"offers": [one.key for one in asked]})
+        call = ToolCall(f"mcp_{name}", f"mcp__{name}", {})
         answer = await self._approver.approve(call, self.question(server, asked))
         if answer is Approval.REFUSED or not answer:
             self._refused |= {(name, one.digest) for one in asked}
@@ -146,6 +187,9 @@ class McpServers:
         # What answers without a person looking must not decide for the sessions to come.
         person = isinstance(self._approver, IRememberingApprover)
         self.approve(server, asked, keep=person)
+
+    def _approves(self, server: Server, prompt: Prompt) -> bool:
+        return self._approvals.approved(server.options, prompt)
 
     def _was_refused(self, offer: Offer) -> bool:
         return (offer.server, offer.digest) in self._refused

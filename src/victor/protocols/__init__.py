@@ -7,6 +7,7 @@ from victor.protocols.analytics import (
     IAnalyticsExporter,
     SessionAnalytics,
 )
+from victor.protocols.attachment import Attachment, IAttachments, Mentionable
 from victor.protocols.checkpoint import (
     ABSENT,
     Change,
@@ -89,6 +90,7 @@ __all__ = [
     "AnalyticsEvent",
     "Approval",
     "Ask",
+    "Attachment",
     "CallReview",
     "Change",
     "Changed",
@@ -106,6 +108,7 @@ __all__ = [
     "IAnalyticsExporter",
     "IAnswerer",
     "IApprover",
+    "IAttachments",
     "ICheckpointStore",
     "ICompactionStrategy",
     "IConfigProvider",
@@ -134,6 +137,7 @@ __all__ = [
     "Kept",
     "Launch",
     "LongPromptPrices",
+    "Mentionable",
     "Mode",
     "ModelInfo",
     "Network",

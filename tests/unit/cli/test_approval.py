@@ -167,3 +167,17 @@ async def test_a_person_answers_the_model(typed: str | None, answer: str | None)
     assert isinstance(asker, IAnswerer)
     assert await asker.answer("Which\x1b one?", ("red", "blue")) == answer
     assert "Which␛ one?\n  1. red\n  2. blue\nYour answer: " in shown.getvalue()
+
+
+async def test_what_no_event_announces_is_asked_at_once() -> None:
+    waited: list[ToolCall] = []
+
+    async def caught_up(call: ToolCall) -> None:
+        waited.append(call)
+
+    console = Console(file=io.StringIO(), width=60)
+    asker = TerminalApprover(console, read_line=Person("y", "y"), caught_up=caught_up)
+    assert await asker.approve(call("mcp__notes"), "Use it?") is Approval.ONCE
+    assert waited == []
+    assert await asker.decide(call(command="ls"), ASK) is Approval.ONCE
+    assert len(waited) == 1

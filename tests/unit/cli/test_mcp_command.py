@@ -44,7 +44,7 @@ def test_tools_are_approved_after_they_were_shown(
     assert run(["mcp", "approve", "odd", "--yes"]) == ExitCode.DONE
     assert "A tool." in capsys.readouterr().out
     assert run(["mcp", "approve", "odd"]) == ExitCode.DONE
-    assert "All of its tools are approved." in capsys.readouterr().out
+    assert "All that it offers is approved." in capsys.readouterr().out
     assert run(["mcp", "--json"]) == ExitCode.DONE
     odd, gone = json.loads(capsys.readouterr().out)
     assert odd["tools"] == [{"name": "act", "description": "A tool.", "approved": True}]
@@ -66,3 +66,50 @@ def test_without_servers_it_says_how_to_have_some(
     assert "docs/mcp.md" in capsys.readouterr().out
     assert run(["mcp", "--json"]) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.fixture
+def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    program = str(PROGRAM.parent / "offering_server.py")
+    told = {"notes": {"command": sys.executable, "args": [program]}, "gone": {"command": "/no"}}
+    monkeypatch.setenv("VICTOR_MCP_SERVERS", json.dumps(told))
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def test_resources_and_prompts_are_listed_as_they_are_typed(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["mcp", "-C", str(project), "resources"]) == ExitCode.DONE
+    said = capsys.readouterr()
+    assert "@notes:notes://today  What is to be done." in said.out
+    assert "@notes:issue://{number}  An issue by its number." in said.out
+    assert "gone does not run: there is no program /no" in said.err
+    assert run(["mcp", "prompts", "notes"]) == ExitCode.DONE
+    assert capsys.readouterr().out == "/notes:review path [style]  Review a file.\n"
+    assert run(["mcp", "prompts", "none"]) == ExitCode.USAGE
+
+
+def test_the_folder_is_taken_before_and_behind_the_command(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["mcp", "approve", "-C", str(project / "none"), "notes"]) == ExitCode.USAGE
+    assert "There is no folder" in capsys.readouterr().err
+    assert run(["mcp", "-C", str(project / "none"), "approve", "notes"]) == ExitCode.USAGE
+    assert run(["mcp", "approve", "-C", str(project), "notes", "--yes"]) == ExitCode.DONE
+    asked = capsys.readouterr().out
+    assert "Prompt /notes:review path [style]" in asked
+    assert "Approved: 3." in asked
+    assert run(["mcp"]) == ExitCode.DONE
+    assert "resources: 3\n" in capsys.readouterr().out
+
+
+def test_where_nothing_is_offered_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["mcp", "prompts"]) == ExitCode.DONE
+    assert capsys.readouterr().out == "There are none.\n"
+    assert run(["mcp", "approve", "none"]) == ExitCode.USAGE

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from victor.agent.attachments import Attachments
 from victor.agent.known_reads import KnownReads
 from victor.agent.outputs import Outputs
 from victor.agent.repeats import Repeats
@@ -120,6 +121,11 @@ class ToolCoordinator:
         for tool in await source.join():
             if self._claims.tools.get(tool.spec.name) is not tool:
                 self.add_tool(tool)
+
+    @property
+    def attachments(self) -> Attachments:
+        """What a person can name of the source of tools, to go along with what they say."""
+        return Attachments(self._source, self._environment, self._outputs)
 
     def start_session(self, session_id: str) -> None:
         """Tell tools from now on that they run in this session."""
