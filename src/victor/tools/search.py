@@ -129,7 +129,11 @@ class Grep(ReadingTool):
 
         hidden = await hidden_in(self.workspace, environment)
 
+        opened = self.workspace.closed(start)
+
         def wanted(file: Path) -> bool:
+            if self.workspace.closed(file) and not opened:
+                return False
             if named is not None and not named.fullmatch(_relative(file, start)):
                 return False
             return not (environment.hides(self.workspace.name(file)) or hidden.holds(file))

@@ -14,8 +14,9 @@ from typing import TypeAlias
 from victor.beneath import open_beneath
 from victor.config.files import config_folder, data_folder
 from victor.errors import WorkspaceError
+from victor.guarded import secrets
 from victor.tools.ignore import IgnoreRules
-from victor.tools.names import identity, other_names
+from victor.tools.names import TooManyFiles, identity, other_names
 
 NEAR_NAMES = 5
 _SEARCHED_FOR_NAMES = 5_000
@@ -30,13 +31,21 @@ Folders: TypeAlias = Callable[[], tuple[Path, ...]]
 """Returns folders as they are at that moment."""
 
 
-def _sealed() -> tuple[Path, ...]:
-    """Return what is in no workspace, also where it lies below one: Victor's own folders, too.
+def _sealed(root: Path) -> tuple[Path, ...]:
+    """Return what is in no workspace, also where it lies below `root`.
 
-    Who writes there gives permissions, and trusts projects.
+    That is Victor's own folders, since who writes there gives permissions and trusts projects; and
+    the keys and tokens of a home folder that is the workspace, or in it.
     """
-    own = (Path(os.path.realpath(folder)) for folder in (config_folder(), data_folder()))
-    return (*_OF_THE_KERNEL, *own)
+    own = tuple(Path(os.path.realpath(folder)) for folder in (config_folder(), data_folder()))
+    try:
+        home = Path(os.path.realpath(Path.home()))
+    except RuntimeError:
+        return (*_OF_THE_KERNEL, *own)
+    if not home.is_relative_to(root):
+        return (*_OF_THE_KERNEL, *own)
+    kept = secrets(home, own)
+    return tuple(dict.fromkeys((*_OF_THE_KERNEL, *kept, *map(Path, map(os.path.realpath, kept)))))
 
 
 class Workspace:
@@ -51,7 +60,8 @@ class Workspace:
         self._own = own
         self._linked: dict[tuple[int, ...], tuple[Path, ...]] = {}
         """The names of files that have several, by the state of each."""
-        self._sealed = _sealed()
+        self._sealed = _sealed(self.root)
+        self._closed = frozenset(one for one in self._sealed if one.is_relative_to(self.root))
 
     def resolve(self, path: str) -> Path:
         """Return the absolute path, symlinks followed, of something in the workspace.
@@ -119,6 +129,11 @@ class Workspace:
             names.append(self.name(written))
         return tuple(dict.fromkeys((*names, *map(self.name, self._links(found)))))
 
+    def closed(self, path: Path) -> bool:
+        """Return whether it lies below the workspace, and no tool opens it all the same."""
+        within = any(path.is_relative_to(one) for one in self._closed)
+        return within or self._has_closed_name(path)
+
     def _links(self, file: Path) -> tuple[Path, ...]:
         try:
             status = file.lstat()
@@ -155,7 +170,7 @@ class Workspace:
             yield start
             return
         with suppress(OSError), _opened(self.root_of(start), start) as folder:
-            yield from _walk(folder, start, self.ignore_rules(start))
+            yield from _walk(folder, start, self.ignore_rules(start), self._closed)
 
     def ignore_rules(self, folder: Path) -> IgnoreRules:
         """Return what `.gitignore` files say about the entries of `folder`."""
@@ -190,7 +205,18 @@ class Workspace:
             raise WorkspaceError(
                 f"{path!r}{leads} is outside the workspace {self.root}. Give a path inside it."
             )
+        if self._has_closed_name(found):
+            raise WorkspaceError(f"{path!r} is another name of a file that no tool opens.")
         return found
+
+    def _has_closed_name(self, file: Path) -> bool:
+        if not self._closed:
+            return False
+        try:
+            names = self._links(file)
+        except TooManyFiles:
+            return True
+        return any(name.is_relative_to(one) for name in names for one in self._closed)
 
     def _names(self, folder: Path) -> set[str]:
         try:
@@ -226,19 +252,21 @@ def _opened(root: Path, folder: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _walk(folder: int, path: Path, rules: IgnoreRules) -> Iterator[Path]:
+def _walk(folder: int, path: Path, rules: IgnoreRules, closed: frozenset[Path]) -> Iterator[Path]:
     for entry in _entries(folder):
         is_folder = entry.is_dir(follow_symlinks=False)
         if entry.name == ".git" or rules.ignore(entry.name, is_folder=is_folder):
             continue
         here = path / entry.name
+        if here in closed:
+            continue
         if is_folder:
             try:
                 below = os.open(entry.name, _FOLDER, dir_fd=folder)
             except OSError:
                 continue
             try:
-                yield from _walk(below, here, rules.below(entry.name))
+                yield from _walk(below, here, rules.below(entry.name), closed)
             finally:
                 os.close(below)
         elif _is_regular(entry):
