@@ -14,6 +14,7 @@ from victor.agent.orchestrator import AgentOrchestrator
 from victor.cli.context_view import WIDTH, accuracy, receipt, shares, show_explanation, show_picture
 from victor.cli.desk import Desk
 from victor.cli.slash_commands import run_command
+from victor.context_picture import Counted
 from victor.errors import (
     ContextExceeded,
     ProviderError,
@@ -26,6 +27,7 @@ from victor.explanations import Topic
 from victor.messages import Request, Usage
 from victor.protocols import Endpoint
 from victor.testing import RecordingObserver, ScriptedProvider, call
+from victor.tokens import MESSAGE_TOKENS
 
 pytestmark = pytest.mark.anyio
 
@@ -161,7 +163,7 @@ async def test_vendors_counts_calibrate_what_fits(new: New) -> None:
     await made.chat("Hi")
     plain = await made.context_picture()
     assert plain.fit.calls == 0
-    assert "10 % off" in accuracy(plain)
+    assert "13 % off" in accuracy(plain)
     provider._usage = Usage(input=plain.used * 2, output=1)
     for _ in range(4):
         await made.chat("Hi")
@@ -170,6 +172,59 @@ async def test_vendors_counts_calibrate_what_fits(new: New) -> None:
     assert 1.2 < shown.fit.factor <= 2.0
     assert "calibrated by 4 calls" in accuracy(shown)
     assert shown.compacts_at < plain.window
+
+
+class Worded(ScriptedProvider):
+    """A provider whose models' tokens are words."""
+
+    def __init__(self, *replies: Any, fails: bool = False, **more: Any) -> None:
+        super().__init__(*replies, repeat=True, **more)
+        self.fails = fails
+
+    def text_counter(self, model: str) -> Callable[[str], int] | None:
+        if self.fails:
+            raise OSError("no such vocabulary")
+        return None if model == "unknown" else lambda text: len(text.split())
+
+
+async def test_words_are_counted_by_the_model_s_own_vocabulary_where_it_is_at_hand(
+    new: New,
+) -> None:
+    provider = Worded(lambda request: "word " * 300)
+    made = new(provider=provider, model="m")
+    before = await made.context_picture()
+    provider._usage = Usage(input=before.used + 10, output=300)
+    await made.chat("Say it.")
+    shown = await made.context_picture()
+
+    assert (before.counted, shown.counted) == (Counted.EXACT, Counted.EXACT)
+    assert before.system == len((await made.prompt_coordinator.build_system_prompt()).split())
+    assert made.context_coordinator.token_count() == 302 + 2 * MESSAGE_TOKENS
+    assert shown.assistant == round((300 + MESSAGE_TOKENS) * shown.fit.factor)
+    assert "Words are exact" in accuracy(before)
+    assert "the rest is calibrated by 1 call" in accuracy(shown)
+
+
+async def test_another_model_is_counted_by_its_own_vocabulary_or_by_estimate(new: New) -> None:
+    made = new(provider=Worded("word " * 300), model="m")
+    await made.chat("Say it.")
+    exact = made.context_coordinator.token_count()
+    made.switch(model="unknown")
+    shown = await made.context_picture()
+
+    assert shown.counted is Counted.ESTIMATED
+    assert made.context_coordinator.token_count() > exact
+    made.switch(model="m")
+    await made.context_picture()
+    assert made.context_coordinator.token_count() == exact
+
+
+async def test_a_vocabulary_that_cannot_be_loaded_costs_exactness_and_not_the_turn(
+    new: New,
+) -> None:
+    made = new(provider=Worded("Hello.", fails=True))
+    assert (await made.chat("Hi")).content == "Hello."
+    assert (await made.context_picture()).counted is Counted.ESTIMATED
 
 
 async def test_the_picture_fits_eighty_columns_and_adds_up(new: New) -> None:

@@ -88,6 +88,7 @@ class ContextAccess(AttachmentAccess):
             reserve=room.reserve,
             threshold=threshold,
             fit=room.fit,
+            vocabulary=room.vocabulary,
         )
 
     async def explain(

@@ -1,11 +1,12 @@
 """The part of a step that makes the conversation fit the model, and the receipt of what that took.
 
-The context counts in its own estimate of tokens, the window is the vendor's: what vendors report
-tells how many of the one make the other.
+The context counts by the model's own vocabulary where that is at hand, else by an estimate. The
+window is the vendor's: what vendors report tells how many tokens of the one make the other.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from victor.calibration import Calibration, Fit
 from victor.errors import CompactionError, VictorError
 from victor.events import ContextCompacted, Event
 from victor.messages import Context, ToolSpec, Usage
-from victor.protocols import Emit, Endpoint, ModelInfo
+from victor.protocols import Emit, Endpoint, IVocabulary, ModelInfo, TextCounter
 
 Summarize: TypeAlias = Callable[[Turn, str, str], Awaitable[str]]
 """Asks a model outside of the conversation, on the turn's account."""
@@ -38,6 +39,9 @@ class ContextStep:
         self._calibration = Calibration()
         self.limits = Limits()
         self._known_model: tuple[Endpoint | None, ModelInfo | None] = (None, None)
+        self._counted_for: Endpoint | None = None
+        self.vocabulary: TextCounter | None = None
+        """What counts by the vocabulary of the model that was fitted for last; None: estimate."""
         self.overhead = 0
         """Estimate of the tokens that prompt and tools take, as last fitted beside."""
 
@@ -61,6 +65,7 @@ class ContextStep:
         `CompactionError`, or `CoordinatorError` when the coordinator cannot even truncate.
         """
         context = self._stages.context
+        await self.count_for(endpoint)
         overhead = self._measure(system, tools)
         room = self.room(endpoint)
         if was_too_long:
@@ -99,6 +104,7 @@ class ContextStep:
         compact: Any = getattr(self._stages.context, "compact", None)
         if compact is None:
             raise VictorError("This context coordinator cannot compact on request.")
+        await self.count_for(endpoint)
         overhead = self._measure(system, tools)
         room = self.room(endpoint)
         receipt = _Receipt(turn, self._publish)
@@ -112,6 +118,32 @@ class ContextStep:
             error=CompactionError,
         )
         return receipt.compacted
+
+    async def count_for(self, endpoint: Endpoint) -> None:
+        """Let the context count by the vocabulary of the endpoint's model, where it is at hand."""
+        if endpoint == self._counted_for:
+            return
+        self._counted_for = endpoint
+        known, self.vocabulary = self.vocabulary, await self._vocabulary(endpoint)
+        count_by: Any = getattr(self._stages.context, "count_by", None)
+        if count_by is None:
+            self.vocabulary = None
+        elif self.vocabulary is not known:
+            count = self.vocabulary
+            self._guard.read("context", "count_by", lambda: count_by(count), None, fits=_none)
+
+    async def _vocabulary(self, endpoint: Endpoint) -> TextCounter | None:
+        provider = endpoint.provider
+        if not isinstance(provider, IVocabulary):
+            return None
+        ask = provider.text_counter
+        return await self._guard.optional(
+            "provider",
+            "text_counter",
+            lambda: asyncio.to_thread(ask, endpoint.model),
+            None,
+            fits=lambda value: value is None or callable(value),
+        )
 
     def room(self, endpoint: Endpoint) -> int:
         """Return how many tokens of the estimate fit beside the space kept for the answer."""
@@ -186,6 +218,10 @@ def _context(value: object) -> bool:
 
 def _count(value: object) -> bool:
     return isinstance(value, int)
+
+
+def _none(value: object) -> bool:
+    return value is None
 
 
 def _info(value: object) -> bool:

@@ -34,7 +34,7 @@ from victor.events import (
     ToolCallDelta,
 )
 from victor.messages import Context, Reply, Request, ToolChoice, ToolSpec, user
-from victor.protocols import Emit, Endpoint, IProvider, Mode, PromptContext
+from victor.protocols import Emit, Endpoint, IProvider, Mode, PromptContext, TextCounter
 from victor.rate_limits import Demand
 
 MINIMAL_PROMPT = (
@@ -59,6 +59,8 @@ class ContextRoom:
     """What of the window is kept for the answer."""
     fit: Fit
     """How the vendor's own counts stand to the estimate."""
+    vocabulary: TextCounter | None = None
+    """What counts by the model's own vocabulary; None: it is estimated."""
 
 
 class ModelStep:
@@ -79,12 +81,14 @@ class ModelStep:
         self.offering = Offering(stages, bus, lambda: self.context.window(self.endpoint())[0])
         self.limits = Limits()
 
-    def room(self, system: str) -> ContextRoom:
+    async def room(self, system: str) -> ContextRoom:
         """Return what a request with this prompt would be made of."""
         context, endpoint = self.context, self.endpoint()
+        await context.count_for(endpoint)
         window, reserve = context.window(endpoint)
         fit = context.calibrated(endpoint)
-        return ContextRoom(endpoint, system, self.offering.offered(), window, reserve, fit)
+        tools, vocabulary = self.offering.offered(), context.vocabulary
+        return ContextRoom(endpoint, system, tools, window, reserve, fit, vocabulary)
 
     async def system_prompt(self, turn: Turn) -> str:
         """Return the system prompt; the last good one when building fails."""

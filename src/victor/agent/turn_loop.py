@@ -275,7 +275,7 @@ class TurnLoop:
 
     async def room(self, turn: Turn) -> ContextRoom:
         """Return what a request would be made of now; nothing is sent."""
-        return self._model.room(await self._model.system_prompt(turn))
+        return await self._model.room(await self._model.system_prompt(turn))
 
     async def compact(self, turn: Turn, focus: str = "") -> ContextCompacted | None:
         """Make the context smaller now; return what was done, None where nothing could be.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from victor.context_picture import Counted
 from victor.visible import one_line
 
 if TYPE_CHECKING:
@@ -56,12 +57,17 @@ def show_picture(console: Console, shown: ContextPicture) -> None:
 def accuracy(shown: ContextPicture) -> str:
     """Return how far the figures can be trusted."""
     fit = shown.fit
-    if not fit.calls:
-        return "An estimate: 10 % off on average, up to 28 % for 95 of 100 texts."
     calls = "1 call" if fit.calls == 1 else f"{fit.calls} calls"
-    return (
-        f"An estimate, calibrated by {calls} (x {fit.factor:.2f}); off by {fit.error:.0%} lately."
-    )
+    lately = f"calibrated by {calls} (x {fit.factor:.2f}); off by {shown.error:.0%} lately"
+    match shown.counted:
+        case Counted.EXACT if fit.calls:
+            return f"Words are exact, by the model's own vocabulary; the rest is {lately}."
+        case Counted.EXACT:
+            return "Words are exact, by the model's own vocabulary; what stands around them is not."
+        case Counted.CALIBRATED:
+            return f"An estimate, {lately}."
+        case _:
+            return "An estimate: 13 % off on average, up to 38 % for 95 of 100 texts."
 
 
 def shares(shown: ContextPicture) -> tuple[int, ...]:

@@ -31,8 +31,10 @@ from victor.protocols.provider import (
     IProvider,
     IRetries,
     ITokenCounting,
+    IVocabulary,
     LongPromptPrices,
     ModelInfo,
+    TextCounter,
 )
 from victor.protocols.safety import (
     Access,
@@ -132,6 +134,7 @@ __all__ = [
     "IToolSource",
     "IToolTargets",
     "IToolTime",
+    "IVocabulary",
     "IWorkspaceWatch",
     "Intent",
     "Kept",
@@ -155,6 +158,7 @@ __all__ = [
     "SessionInfo",
     "SessionMatch",
     "Summarizer",
+    "TextCounter",
     "ToolEnvironment",
     "ToolOutput",
     "Verdict",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from victor.errors import ProviderError
 from victor.events import ReplyDelta
@@ -128,6 +128,22 @@ class ITokenCounting(Protocol):
 
     async def count_tokens(self, request: Request) -> int:
         """Return the vendor's own count of what the request sends. Raises `ProviderError`."""
+        ...
+
+
+TextCounter: TypeAlias = Callable[[str], int]
+"""Gives the tokens of a text."""
+
+
+@runtime_checkable
+class IVocabulary(Protocol):
+    """A provider that knows its models' vocabularies: an optional addition to `IProvider`."""
+
+    def text_counter(self, model: str) -> TextCounter | None:
+        """Return what counts by the model's own vocabulary, offline; None where there is none.
+
+        May load for a second, and is asked in a thread.
+        """
         ...
 
 

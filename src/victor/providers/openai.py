@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from victor.endpoints import RECORDS
 from victor.events import ReplyDelta, TextDelta
 from victor.messages import JsonObject, Request, StopReason
-from victor.protocols import ModelInfo
+from victor.protocols import ModelInfo, TextCounter
 from victor.providers.catalog import model_info
 from victor.providers.connection import ClientPerLoop
 from victor.providers.errors import CallSite, cut_off, missing_key
 from victor.providers.exchange import PATIENCE, Exchange, Patience
 from victor.providers.openai_wire import ChunkReader, encode_completion, encode_request
 from victor.providers.presets import preset_for
+from victor.providers.vocabulary import text_counter
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -82,6 +83,10 @@ class OpenAIProvider:
     def name(self) -> str:
         """The preset's name."""
         return self._preset.name
+
+    def text_counter(self, model: str) -> TextCounter | None:
+        """Return what counts by the vocabulary of an OpenAI model, where that is installed."""
+        return text_counter(model)
 
     @property
     def address(self) -> str:

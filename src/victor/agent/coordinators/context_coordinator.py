@@ -8,6 +8,7 @@ strategy costs quality, never the turn.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 from victor import plans, steps, todo_list, tokens
@@ -18,7 +19,13 @@ from victor.events import ContextCompacted, CoordinatorFailed, HistoryRepaired
 from victor.left_out import pointed, taken_out, transcript
 from victor.messages import Context, Message, ToolSpec
 from victor.pairing import repair
-from victor.protocols import CompactionRequest, Emit, ICompactionStrategy, Summarizer
+from victor.protocols import (
+    CompactionRequest,
+    Emit,
+    ICompactionStrategy,
+    Summarizer,
+    TextCounter,
+)
 from victor.protocols.context import (
     BaseCompactionStrategy,
     ILeftOut,
@@ -65,7 +72,9 @@ class ContextCoordinator:
         """
         self._known = dict(strategies or {})
         self._tally = tokens.Tally(count)
-        self._estimate = estimate
+        self._count, self._estimate = count, estimate
+        self._text = estimate
+        """What counts words: the estimate, or the model's own vocabulary."""
         self._left_out = left_out
         self._session_id = ""
         self._context: Context | None = Context()
@@ -122,9 +131,19 @@ class ContextCoordinator:
         known_system, known_tools, size = self._overhead
         if tools is known_tools and (system is known_system or system == known_system):
             return size
-        size = self._estimate(system) + sum(map(tokens.of_tool, tools))
+        size = self._text(system) + sum(tokens.of_tool(tool, self._text) for tool in tools)
         self._overhead = (system, tools, size)
         return size
+
+    def count_by(self, text: TextCounter | None) -> None:
+        """Count words by `text` from now on, such as a model's own vocabulary; None: estimate.
+
+        What is there is counted anew.
+        """
+        self._text = text or self._estimate
+        self._overhead = ("", (), 0)
+        self._settled = 0
+        self._tally.count_by(self._count if text is None else partial(tokens.of_message, text=text))
 
     def replace(self, context: Context, *, source: str, emit: Emit) -> None:
         """Start over from `context`, repaired to a valid history and reported as `source`'s."""

@@ -407,9 +407,24 @@ def test_the_overhead_of_prompt_and_tools_is_estimated_once() -> None:
 
     first = coordinator.overhead("Be good.", tools)
 
-    assert coordinator.overhead("Be good.", tools) == first > 100
-    assert asked == ["Be good."]
+    assert coordinator.overhead("Be good.", tools) == first > 200
+    assert asked == ["Be good.", "read Reads a file. {'type': 'object'}"]
     assert coordinator.overhead("Be better.", ()) == 100
+
+
+async def test_what_counts_may_change_and_everything_is_counted_anew() -> None:
+    coordinator = filled()
+    estimate = coordinator.token_count()
+    prompt = coordinator.overhead("Be good.", ())
+
+    coordinator.count_by(lambda text: 10 * len(text))
+    assert coordinator.token_count() > 10 * estimate
+    assert coordinator.overhead("Be good.", ()) == 80
+    with pytest.raises(CompactionError):
+        await fitted(coordinator, 600)
+
+    coordinator.count_by(None)
+    assert (coordinator.token_count(), coordinator.overhead("Be good.", ())) == (estimate, prompt)
 
 
 def test_settings_choose_strategy_and_threshold() -> None:
