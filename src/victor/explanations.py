@@ -16,6 +16,7 @@ from victor.errors import SessionError
 from victor.history import RecordedTurn, restored, turns, until
 from victor.messages import Message, ToolSpec
 from victor.protocols import Record
+from victor.protocols.selection import FIND_TOOLS
 
 
 class Topic(StrEnum):
@@ -187,6 +188,18 @@ def _tools(past: _Past) -> _Told:
         return facts, tuple(_candidate(*one, sent=sent) for one in because), ()
     named = tuple(Part(one["name"], "", {"offered": True}) for one in offered)
     return facts, named, ("Why these were chosen is not on record.",)
+
+
+def tool_parts(sent: tuple[ToolSpec, ...], every: tuple[ToolSpec, ...]) -> tuple[Part, ...]:
+    """Return the tools that would be sent, and then the others."""
+    there = {spec.name for spec in sent}
+    others = [spec for spec in every if spec.name not in there and spec.name != FIND_TOOLS]
+    told = ((sent, "it is there", True), (others, "it would not be sent, being one of many", False))
+    return tuple(
+        Part(spec.name, why, {"effect": str(spec.effect), "offered": offered})
+        for specs, why, offered in told
+        for spec in specs
+    )
 
 
 def _candidate(name: str, score: float, reason: str, chosen: Any, *, sent: set[str]) -> Part:

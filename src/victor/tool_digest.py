@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from victor.messages import ToolSpec
+from victor.protocols.selection import FIND_TOOLS
 
 NAMES_LENGTH = 2_400
 """Characters that the names of tools take together in `names_of`: some 600 tokens."""
+FEW = 30
+"""So many names are listed to a model that has called what is not there."""
 DESCRIPTION_LENGTH = 300
 ARGUMENTS_LENGTH = 500
 
@@ -46,6 +50,17 @@ def summary_of(tool: ToolSpec) -> str:
     return (
         f"{tool.name}({_cut(told, ARGUMENTS_LENGTH)})\n    {_cut(about, DESCRIPTION_LENGTH)}"
     ).rstrip()
+
+
+def unknown_text(name: str, known: Collection[str]) -> str:
+    """Return what the model is told that called a tool which there is not: all that there are, or
+    where they are many those that it may have meant."""
+    if len(known) <= FEW:
+        return f"There is no tool {name!r}. The tools are: {', '.join(known) or 'none'}."
+    near = ", ".join(get_close_matches(name, known, n=5, cutoff=0.5))
+    meant = f" Did you mean: {near}?" if near else ""
+    found = f" {FIND_TOOLS} finds what there is." if FIND_TOOLS in known else ""
+    return f"There is no tool {name!r}.{meant}{found}"
 
 
 def found_text(query: str, found: Iterable[ToolSpec], further: Iterable[str] = ()) -> str:

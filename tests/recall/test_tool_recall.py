@@ -12,9 +12,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from victor.agent.coordinators.tool_selection_coordinator import ToolSelectionCoordinator
+from victor.agent.orchestrator import AgentOrchestrator
+from victor.config.settings import Settings
 from victor.embedding import text_likeness
 from victor.messages import ToolSpec
+from victor.protocols import ToolEnvironment, ToolOutput
+from victor.protocols.selection import FIND_TOOLS
 from victor.selection import strategies
+from victor.testing import ScriptedProvider, call
+from victor.tokens import of_tool
+from victor.tools.find_tools import FindTools
 
 _FOUND = find_spec("bfcl_eval")
 if _FOUND is None or not _FOUND.submodule_search_locations:
@@ -85,3 +93,68 @@ def test_words_and_meaning_together_miss_a_quarter_fewer_tools_than_words_alone(
 
 def test_neither_part_of_the_hybrid_is_there_for_nothing(recalls: dict[str, Recall]) -> None:
     assert recalls["hybrid"].at_5 > max(recalls["keyword"].at_5, recalls["semantic"].at_5)
+
+
+async def _sent_after_one_search(strategy: str) -> float:
+    """Return for how many of the questions the wanted tools are sent once they were searched."""
+    tools, questions = _questions()
+    every = (*tools, FindTools.spec)
+    selection = ToolSelectionCoordinator(strategy, strategies=strategies(text_likeness))
+    some, sent = questions[::3], 0.0
+    for question in some:
+        found = await selection.find(question.text, every)
+        names = {one.tool.name for one in found.tools}
+        sent += len(question.wanted & names) / len(question.wanted)
+    print(f"sent after one search by {strategy:8} {sent / len(some):.3f} of {len(some)} questions")
+    return sent / len(some)
+
+
+@pytest.mark.anyio
+async def test_one_search_brings_the_wanted_tool_more_often_than_words_alone_would() -> None:
+    by_words = await _sent_after_one_search("keyword")
+    by_both = await _sent_after_one_search("hybrid")
+    assert by_both > 0.85
+    assert 1 - by_both < 0.8 * (1 - by_words)
+
+
+@pytest.mark.anyio
+async def test_a_model_that_searches_a_thousand_tools_is_told_of_a_few(tmp_path: Path) -> None:
+    tools, questions = _questions()
+    asked = questions[::40]
+    replies: list[Any] = []
+    for question in asked:
+        replies += [[call(FIND_TOOLS, query=question.text[:500])], "Found."]
+    provider = ScriptedProvider(*replies)
+    given = tuple(_Listed(tool) for tool in tools)
+    settings = Settings(ephemeral=True, context_window=200_000)
+    missed = 0
+    async with AgentOrchestrator(
+        settings, provider, "m", tools=given, workspace=tmp_path
+    ) as orchestrator:
+        for question in asked:
+            await orchestrator.chat("Go on")
+            names = {tool.name for tool in provider.requests[-1].tools}
+            missed += not question.wanted <= names
+    sizes = [sum(map(of_tool, request.tools)) for request in provider.requests]
+    counts = [len(request.tools) for request in provider.requests]
+    print(
+        f"{len(tools)} tools of {sum(map(of_tool, tools)):,} tokens: {len(asked)} searches in a"
+        f" session, {missed} missed; sent {counts[0]} to {max(counts)} tools,"
+        f" {sizes[0]:,} to {max(sizes):,} tokens"
+    )
+    assert max(counts) <= 40
+    assert max(sizes) < 20_000
+    assert missed <= len(asked) // 5
+
+
+class _Listed:
+    """A tool of the set; nobody calls it."""
+
+    def __init__(self, spec: ToolSpec) -> None:
+        self.spec = spec
+
+    def paths(self, arguments: Any, environment: ToolEnvironment) -> tuple[Path, ...]:
+        raise NotImplementedError
+
+    async def run(self, arguments: Any, environment: ToolEnvironment) -> ToolOutput:
+        raise NotImplementedError

@@ -11,7 +11,15 @@ from victor.compactions import UNDONE, before_last
 from victor.context_picture import ContextPicture, picture
 from victor.errors import UnknownNameError
 from victor.events import ContextCompacted
-from victor.explanations import Explanation, Part, Topic, from_record, message_parts, prompt_parts
+from victor.explanations import (
+    Explanation,
+    Part,
+    Topic,
+    from_record,
+    message_parts,
+    prompt_parts,
+    tool_parts,
+)
 from victor.permissions import rule_places
 from victor.protocols import Endpoint, Mode, Record
 
@@ -132,12 +140,10 @@ class ContextAccess(AttachmentAccess):
                 noted = ((one.contributor, one.priority, one.tokens, len(one.text)) for one in told)
                 parts = prompt_parts(room.system, noted)
             case Topic.TOOLS:
-                parts = tuple(
-                    Part(spec.name, "it is there", {"effect": str(spec.effect)})
-                    for spec in room.tools
-                )
+                parts = tool_parts(room.tools, self.tool_coordinator.specs)
                 facts = {
                     "candidates": len(parts),
+                    "not offered": len(parts) - len(room.tools),
                     "strategy": self.tool_selection_coordinator.strategy,
                 }
             case Topic.CONTEXT:

@@ -43,6 +43,7 @@ class Offering:
         """The turn and the window that selection was told of."""
         stage: Any = stages.tool_selection
         self._start_turn = getattr(stage, "start_turn", None)
+        self._preview = getattr(stage, "preview", None)
         self._find = getattr(stage, "find", None)
         self._called = getattr(stage, "called", None)
         self._restore = getattr(stage, "restore", None)
@@ -65,10 +66,17 @@ class Offering:
         return self._offered
 
     def offered(self) -> tuple[ToolSpec, ...]:
-        """Return the tools that were offered last; all of them, where none were yet."""
-        if self._offered is None:
-            return self._within(self._every_tool(), self._window())
-        return self._offered
+        """Return the tools that were offered last; where none were yet, what would be now."""
+        if self._offered is not None:
+            return self._offered
+        every, window = self._every_tool(), self._window()
+        preview = self._preview
+        if preview is not None:
+            self._tell(0, window)
+            every = self._guard.read(
+                "tool_selection", "preview", lambda: preview(every), every, fits=self._are_specs
+            )
+        return self._within(every, window)
 
     async def find(self, query: str) -> Found:
         """Return what selection finds for the model; nothing where it fails or cannot search."""

@@ -34,6 +34,13 @@ class SentTools:
         """What is sent, each with what brought it there."""
         return tuple(self._sent.values())
 
+    def copy(self) -> SentTools:
+        """Return another that can change without this one."""
+        other = SentTools()
+        other._sent, other._wanted = dict(self._sent), dict(self._wanted)
+        other._used = dict(self._used)
+        return other
+
     def want(self, candidates: tuple[Candidate, ...]) -> bool:
         """Note tools that the model needs, the most needed first; return whether any is new."""
         new = False

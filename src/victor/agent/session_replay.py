@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from victor.agent.offering import sent_before
 from victor.agent.orchestrator import AgentOrchestrator
 from victor.errors import VictorError
 from victor.events import Event
@@ -13,6 +14,7 @@ from victor.history import RecordedTurn, turns
 from victor.messages import ToolCall, ToolSpec
 from victor.plans import Plan, not_told_yet
 from victor.protocols import Allow, Mode, Record
+from victor.protocols.selection import FIND_TOOLS
 from victor.testing.divergence import Divergence, divergences
 from victor.testing.recorded_session import AllowAll, RecordedReplies, RecordedTools
 from victor.testing.replay_provider import first_difference
@@ -73,6 +75,7 @@ async def replay(
         safety_coordinator=AllowAll(),
     )
     approved = ""
+    _send_as_then(orchestrator, had)
     async with orchestrator:
         for turn in had:
             if approved:
@@ -86,6 +89,16 @@ async def replay(
     made = turns(again)
     calls = (len(turn.replies) for turn in made)
     return Replay(len(made), sum(calls), sum(len(turn.results) for turn in made), found)
+
+
+def _send_as_then(orchestrator: AgentOrchestrator, had: tuple[RecordedTurn, ...]) -> None:
+    """Where tools were deferred, begin with those that were sent: the window of then is unknown."""
+    replies = (record for turn in had for record in turn.records if record.kind == "reply")
+    first = next((record for record in replies if "tools" in record.data), None)
+    sent = sent_before((first,)) if first is not None else ()
+    restore = getattr(orchestrator.tool_selection_coordinator, "restore", None)
+    if restore is not None and any(one.name == FIND_TOOLS for one in sent):
+        restore(sent)
 
 
 async def looked_again(records: tuple[Record, ...], tools: ToolStage) -> tuple[Divergence, ...]:

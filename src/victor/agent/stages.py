@@ -164,8 +164,9 @@ class ToolSelectionStage(Protocol):
 
     Where it has them: `start_turn(number, window=..., most=...)` is called before the first
     choice of a turn, with the tokens of the window and those that tools may take at most;
-    `find(query, tools)` searches for the model, `called(names)` hears which it has called, and
-    `restore(sent)` which were sent in a session that is resumed.
+    `preview(tools)` tells before the first choice what would be sent, `find(query, tools)`
+    searches for the model, `called(names)` hears which it has called, and `restore(sent)` which
+    were sent in a session that is resumed.
     """
 
     async def select(self, task: str, tools: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:

@@ -7,7 +7,9 @@ from typing import Any
 
 from victor.agent.assembly.given import Given
 from victor.agent.plugged import plugged_tools
+from victor.errors import ConfigError
 from victor.protocols import IAnswerer, IToolSource
+from victor.protocols.selection import FIND_TOOLS
 
 
 def safety(given: Given) -> Any:
@@ -71,6 +73,11 @@ def tool(given: Given) -> Any:
         tools = (*built_in, *known, *plugged_tools(given.bus.guard))
         source = servers(given)
     elif tools:
+        if any(tool.spec.name == FIND_TOOLS for tool in tools):
+            raise ConfigError(
+                f"A tool of yours is called {FIND_TOOLS}, as the one of Victor's that finds tools.",
+                hint="Give it another name.",
+            )
         tools = (*tools, FindTools())
     return ToolCoordinator(
         tools,

@@ -32,6 +32,7 @@ from victor.protocols import (
     ToolEnvironment,
     Verdict,
 )
+from victor.tool_digest import unknown_text
 
 FitArguments: TypeAlias = Callable[[ToolSpec, JsonObject], JsonObject]
 """Returns arguments that fit the tool's schema. Raises `ToolError`, naming what does not."""
@@ -209,8 +210,7 @@ class ToolCoordinator:
     def _plan(self, call: ToolCall, verdict: Verdict) -> PlannedCall | Executed:
         tool = self._claims.tools.get(call.name)
         if tool is None:
-            names = ", ".join(self._claims.tools) or "none"
-            return _refusal(call, f"There is no tool {call.name!r}. The tools are: {names}.")
+            return _refusal(call, unknown_text(call.name, self._claims.tools))
         if call.invalid:
             return _refusal(
                 call,

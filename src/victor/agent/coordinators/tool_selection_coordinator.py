@@ -124,21 +124,22 @@ class ToolSelectionCoordinator:
         self._look_at(tools)
         if self._chosen is not None:
             return self._chosen
-        known, sent = self._tools, self._sent
         picked: tuple[ScoredTool, ...] = ()
         if not self._deferring and self._too_many():
             picked = await self._rank(task, f"the words of turn {self._turn}")
             self._deferring = True
-        sent.arrive(known.by_name)
-        sent.add(self._base())
-        if self._deferring:
-            sent.let_go(self._limit, self._most or float("inf"), known.sizes, known.essential)
-            sent.add(self._picked(picked))
-        else:
-            sent.cut(self._limit)
-        chosen = tuple(known.by_name[name] for name in sent)
+        self._bring_up_to_date(self._sent, deferring=self._deferring)
+        self._sent.add(self._picked(picked))
+        chosen = self._in_order(self._sent)
         self._chosen = tools if chosen == tools else chosen
         return self._chosen
+
+    def preview(self, tools: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:
+        """Return what would be sent now, but for what fits words that are not known yet."""
+        self._look_at(tools)
+        sent = self._sent.copy()
+        self._bring_up_to_date(sent, deferring=self._deferring or self._too_many())
+        return self._in_order(sent)
 
     async def find(self, query: str, tools: tuple[ToolSpec, ...]) -> Found:
         """Return the tools that fit the query best, before them those that it names.
@@ -192,14 +193,27 @@ class ToolSelectionCoordinator:
         share = self._window * self._share
         return 0 < share < known.total and known.deferrable >= WORTH_DEFERRING
 
-    def _base(self) -> Iterator[Candidate]:
+    def _bring_up_to_date(self, sent: SentTools, *, deferring: bool) -> None:
+        """Add what has come and what is sent in any case; let go of what has no room."""
+        known = self._tools
+        sent.arrive(known.by_name)
+        sent.add(self._base(deferring=deferring))
+        if deferring:
+            sent.let_go(self._limit, self._most or float("inf"), known.sizes, known.essential)
+        else:
+            sent.cut(self._limit)
+
+    def _base(self, *, deferring: bool) -> Iterator[Candidate]:
         """Yield what is sent in any case; what finds the others comes last."""
-        why = "it is essential" if self._deferring else "there is room for all"
+        why = "it is essential" if deferring else "there is room for all"
         for tool in self._tools.searched:
-            if not self._deferring or tool.name in self._tools.essential:
+            if not deferring or tool.name in self._tools.essential:
                 yield Candidate(tool.name, 0.0, why)
-        if self._deferring and FIND_TOOLS in self._tools.by_name:
+        if deferring and FIND_TOOLS in self._tools.by_name:
             yield Candidate(FIND_TOOLS, 0.0, "it finds the tools that are not sent")
+
+    def _in_order(self, sent: SentTools) -> tuple[ToolSpec, ...]:
+        return tuple(self._tools.by_name[name] for name in sent)
 
     def _picked(self, ranked: tuple[ScoredTool, ...]) -> Iterator[Candidate]:
         """Yield what fits the user's words, in half of the places and the share of the window."""
