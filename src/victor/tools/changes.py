@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,10 @@ class _Place:
             self.aside = ""
 
     def _make_alike(self, handle: int) -> None:
-        """Give the open file the permissions and, where that is allowed, the owner of the other."""
+        """Give the open file the permissions of the other; where that is allowed, also its owner.
+
+        And its extended attributes, such as access lists and labels.
+        """
         own = os.fstat(handle)
         with contextlib.suppress(FileNotFoundError):
             status = os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
@@ -120,6 +124,19 @@ class _Place:
                 with contextlib.suppress(OSError):
                     os.fchown(handle, status.st_uid, status.st_gid)
         os.fchmod(handle, self.mode or 0)
+        if sys.platform.startswith("linux"):
+            with contextlib.suppress(OSError):
+                self._copy_attributes(handle)
+
+    def _copy_attributes(self, handle: int) -> None:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        other = os.open(self.name, flags, dir_fd=self.folder)
+        try:
+            for attribute in os.listxattr(other):
+                with contextlib.suppress(OSError):
+                    os.setxattr(handle, attribute, os.getxattr(other, attribute))
+        finally:
+            os.close(other)
 
 
 def _check(change: Change, root: Path) -> int | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from victor.errors import ToolError
 from victor.protocols import ITool, ToolEnvironment, ToolOutput
+from victor.tools.document import document_of
 from victor.tools.matching import plain_ends
 from victor.tools.replacing import Wish, replaced
 
@@ -247,6 +250,61 @@ async def test_a_huge_file_is_edited_in_its_place(root: Path, change: Run) -> No
     (root / "a").write_bytes(filler + b"needle\n" + filler)
     await change("edit", path="a", old="needle", new="thread")
     assert (root / "a").read_bytes() == filler + b"thread\n" + filler
+
+
+async def test_owner_permissions_attributes_and_other_links_stay(root: Path, change: Run) -> None:
+    file = root / "a"
+    file.write_text("x\n")
+    file.chmod(0o640)
+    (root / "link").symlink_to("a")
+    with suppress(OSError):  # Not every file system has them.
+        os.setxattr(file, "user.victor", b"kept")
+        os.setxattr(file, "user.more", b"\0\xff")
+    before, attributes = file.stat(), attributes_of(file)
+    await change("edit", path="link", old="x", new="y")
+    await change("write", path="a", content="z\n")
+    await change("multi_edit", edits=[{"path": "link", "old": "z", "new": "end"}])
+    after = file.stat()
+    assert (file.read_text(), (root / "link").is_symlink()) == ("end\n", True)
+    for kept in ("st_mode", "st_uid", "st_gid"):
+        assert getattr(after, kept) == getattr(before, kept)
+    assert attributes_of(file) == attributes
+
+
+def attributes_of(file: Path) -> dict[str, bytes]:
+    names = os.listxattr(file) if hasattr(os, "listxattr") else ()
+    return {name: os.getxattr(file, name) for name in names}
+
+
+async def test_a_read_only_file_is_left(root: Path, change: Run) -> None:
+    (root / "a").write_text("x\n")
+    (root / "a").chmod(0o444)
+    for name, arguments in (("edit", {"old": "x", "new": "y"}), ("write", {"content": "y"})):
+        with pytest.raises(ToolError, match="read-only"):
+            await change(name, path="a", **arguments)
+    assert (root / "a").read_text() == "x\n"
+
+
+MARKS = {b"": "ascii", b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+
+@settings(max_examples=500, deadline=None)
+@example(b"", b"\xe9 \r\n", b"\xc3\xa9\r")
+@example(b"", b"\x81\x8d", b"\n\xa4")
+@example(b"\xff\xfe", b"a\0\r\0\n\0", b"\n\0")
+@given(
+    mark=st.sampled_from(tuple(MARKS)),
+    before=st.binary(max_size=24),
+    after=st.binary(max_size=24),
+)
+def test_whatever_bytes_stand_around_it_they_stay(mark: bytes, before: bytes, after: bytes) -> None:
+    old, new = (word.encode(MARKS[mark]) for word in ("needle", "a thread"))
+    try:
+        document = document_of(mark + before + old + after, "a")
+        made = replaced(document.text, [Wish("needle", "a thread")], "a")
+    except ToolError:
+        return
+    assert document.encode(made.text, "a") == mark + before + new + after
 
 
 LINES = st.lists(
