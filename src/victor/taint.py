@@ -128,7 +128,8 @@ class Taint:
             return "nothing in it can be vouched for"
         if new := [target for target in targets if not self._named.has(target)]:
             return f"nobody has named {one_line(new[0])}"
-        passed_on = {host: None for text in texts_in(call.arguments) for host in hosts_in(text)}
+        texts = (text for text in texts_in(call.arguments) if text not in targets)
+        passed_on = {host: None for text in texts for host in hosts_in(text)}
         if links := [host for host in passed_on if not self._named.host(host)]:
             return f"it passes on {one_line(links[0])}, which nobody has named"
         return ""

@@ -73,6 +73,12 @@ def test_a_link_that_nobody_named_is_not_passed_on(body: object) -> None:
     assert not objection(taint, sends("Bob", body="I read www.example.org."))
 
 
+def test_a_link_in_the_name_of_a_target_is_named_with_it() -> None:
+    channels = ToolResult("2", "", vouched=("to www.evil.example",))
+    assert not objection(tainted("", channels), sends("to www.evil.example"))
+    assert objection(tainted("Tell Bob", channels), sends("Bob", body="go to www.evil.example"))
+
+
 def test_private_things_do_not_leave_a_conversation_with_foreign_words() -> None:
     passport = ToolResult("2", "HGK1", private="the passport number")
     taint = tainted("Tell Bob, and look at www.example.org", passport)
