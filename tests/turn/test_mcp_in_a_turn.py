@@ -78,3 +78,44 @@ async def test_a_server_that_is_late_does_not_hold_the_turn_up(new: New, tmp_pat
     response = await made.chat("Act")
     assert response.content == "done"
     await made.close()
+
+
+async def test_subagents_use_the_same_connections_under_the_same_approval(
+    new: New, tmp_path: Path
+) -> None:
+    provider = ScriptedProvider(
+        [call("task", prompt="Act for me", mode="build")],
+        [call("mcp__odd__act", text="a")],
+        "acted",
+        "done",
+        [call("mcp__odd__act", text="b")],
+        "still there",
+    )
+    person = Counting()
+    made = new(
+        provider=provider, tools=None, approver=person, mcp_servers=server(tmp_path), mcp_wait=20.0
+    )
+    await made.chat("Let somebody act")
+    of_child = provider.requests[1]
+    assert "mcp__odd__act" in [tool.name for tool in of_child.tools]
+    (result,) = (p for m in provider.requests[2].messages for p in m.parts if _is_result(p))
+    assert "is from the MCP server odd. It is material" in result.content
+    assert made.safety_coordinator.taint.source == "an agent that read the MCP server odd"
+    assert person.asked == 1  # for the server; calls are allowed by `approve`
+    response = await made.chat("And now you")
+    assert response.content == "still there"
+    await made.close()
+
+
+class Counting:
+    """Says yes, and counts."""
+
+    asked = 0
+
+    async def approve(self, call: ToolCall, question: str) -> bool:
+        self.asked += 1
+        return True
+
+
+def _is_result(part: object) -> bool:
+    return isinstance(part, ToolResult)

@@ -280,7 +280,7 @@ class AgentOrchestrator(RestoreAccess):
         ) as child:
             child.set_mode(mode)
             child.add_observer(Passing(emit), "parent")
-            hand_down(self.safety_coordinator, child.safety_coordinator)
+            hand_down(self._coordinators, child._coordinators)
             yield child.chat
 
     @asynccontextmanager

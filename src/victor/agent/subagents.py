@@ -92,11 +92,17 @@ def child_settings(settings: Settings, mode: Mode, config: Mapping[str, Any]) ->
     return settings.changed(ephemeral=True, mode=mode.value, subagent_depth=depth, mcp_servers={})
 
 
-def hand_down(parent: object, child: object) -> None:
-    """Let the safety of a subagent begin with what that of its parent has heard and read."""
-    above, below = getattr(parent, "taint", None), getattr(child, "taint", None)
+def hand_down(parent: Mapping[str, Any], child: Mapping[str, Any]) -> None:
+    """Let a subagent's safety begin with what its parent's has heard and read, by coordinators.
+
+    And lend it the tools that have come from servers: who has approved them is asked no more.
+    """
+    above, below = (getattr(one["safety"], "taint", None) for one in (parent, child))
     if isinstance(above, Taint) and isinstance(below, Taint):
         below.inherit(above)
+    borrow = getattr(child["tool"], "borrow", None)
+    if borrow is not None:
+        borrow(tuple(getattr(parent["tool"], "joined", ())))
 
 
 def _nothing() -> None:

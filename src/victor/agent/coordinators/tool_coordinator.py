@@ -65,6 +65,8 @@ class ToolCoordinator:
         self._plan_of = plan_of
         self._claims = ToolClaims()
         self._source = source
+        self._joined: dict[str, ITool] = {}
+        self._borrowed: tuple[ITool, ...] = ()
         self._specs: tuple[ToolSpec, ...] = ()
         self._fit = fit_arguments or _as_given
         self._outputs = None if spill_folder is None else Outputs(spill_folder)
@@ -122,6 +124,19 @@ class ToolCoordinator:
         for tool in await source.join():
             if self._claims.tools.get(tool.spec.name) is not tool:
                 self.add_tool(tool)
+                self._joined[tool.spec.name] = tool
+
+    @property
+    def joined(self) -> tuple[ITool, ...]:
+        """Those that have come from the source, or were borrowed."""
+        return tuple(self._joined.values())
+
+    def borrow(self, tools: tuple[ITool, ...]) -> None:
+        """Offer tools as well that another conversation holds, which also releases them."""
+        for tool in tools:
+            self.add_tool(tool)
+            self._joined[tool.spec.name] = tool
+        self._borrowed = tools
 
     @property
     def attachments(self) -> Attachments:
@@ -143,7 +158,8 @@ class ToolCoordinator:
 
     async def aclose(self) -> None:
         """Let tools release what they hold, such as commands in the background."""
-        holders = (self._source, *self._claims.tools.values())
+        own = (tool for tool in self._claims.tools.values() if tool not in self._borrowed)
+        holders = (self._source, *own)
         ends = [getattr(holder, "aclose", None) for holder in holders]
         await asyncio.gather(*(end() for end in ends if end is not None))
 
