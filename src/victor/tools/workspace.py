@@ -14,7 +14,7 @@ from typing import TypeAlias
 from victor.beneath import open_beneath
 from victor.config.files import config_folder, data_folder
 from victor.errors import WorkspaceError
-from victor.guarded import secrets
+from victor.guarded import plain_path, secrets
 from victor.tools.ignore import IgnoreRules
 from victor.tools.names import TooManyFiles, identity, other_names
 
@@ -60,7 +60,7 @@ class Workspace:
         self._own = own
         self._linked: dict[tuple[int, ...], tuple[Path, ...]] = {}
         """The names of files that have several, by the state of each."""
-        self._sealed = _sealed(self.root)
+        self._sealed = {one: f"{plain_path(str(one))}/" for one in _sealed(self.root)}
         self._closed = frozenset(one for one in self._sealed if one.is_relative_to(self.root))
 
     def resolve(self, path: str) -> Path:
@@ -196,7 +196,9 @@ class Workspace:
             len(os.fsencode(part)) > _LONGEST_NAME for part in found.parts
         ):
             raise WorkspaceError(f"{path[:80]!r}... is too long for a path.")
-        sealed = [one for one in self._sealed if found.is_relative_to(one)]
+        plain = f"{plain_path(str(found))}/"
+        # By a spelling that some file systems take for the same, as `.SSH` for `.ssh`, too.
+        sealed = [one for one, name in self._sealed.items() if plain.startswith(name)]
         if not any(
             found.is_relative_to(root) and all(root.is_relative_to(one) for one in sealed)
             for root in roots

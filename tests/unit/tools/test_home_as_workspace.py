@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from victor.errors import ToolError
+from victor.errors import ToolError, WorkspaceError
 from victor.protocols import ITool, ToolEnvironment
 from victor.tools import builtin_tools, fit_arguments
 from victor.tools.search import Grep
@@ -78,3 +78,11 @@ async def test_a_folder_of_keys_that_was_opened_is_open(home: Path) -> None:
     (read,) = (tool for tool in builtin_tools(home / ".aws") if tool.spec.name == "read")
     shown = await read.run({"path": "credentials"}, ToolEnvironment(home / ".aws"))
     assert "KEY" in shown.content
+
+
+@pytest.mark.parametrize("path", [".SSH/key", ".Netrc", ".ss\u200bh/key", ".aws./credentials"])
+async def test_what_a_file_system_takes_for_a_name_of_keys_is_closed(home: Path, path: str) -> None:
+    (home / path).parent.mkdir(exist_ok=True)
+    (home / path).write_text("KEY")
+    with pytest.raises(WorkspaceError, match="outside"):
+        Workspace(home).file(path)
