@@ -203,6 +203,25 @@ async def test_what_a_person_changes_runs_and_the_model_is_told(tmp_path: Path) 
     assert rewritten.rewritten.arguments == {"command": "echo better"}
 
 
+@pytest.mark.parametrize(
+    ("answer", "asked"), [(Approval.SESSION, 2), (Approval.ONCE, 3), (Approval.REFUSED, 3)]
+)
+async def test_what_a_person_allowed_for_the_session_is_not_asked_again_in_the_same_step(
+    tmp_path: Path, answer: Approval, asked: int
+) -> None:
+    calls = [call("shell", command=line) for line in ("touch x", "touch x", "touch y")]
+    provider = ScriptedProvider(calls, "Done.")
+    person, observer = Person(answer, answer, answer), RecordingObserver()
+    async with AgentOrchestrator(
+        sandboxless(), provider, workspace=tmp_path, approver=person
+    ) as agent:
+        agent.add_observer(observer)
+        await agent.chat("Make it")
+    assert len([e for e in observer.events if isinstance(e, ApprovalRequested)]) == asked
+    refused = [result.is_error for result in results(provider)]
+    assert refused == [answer is Approval.REFUSED] * 3
+
+
 async def test_what_was_changed_is_reviewed_again(tmp_path: Path) -> None:
     change = Rewrite(ToolCall("", "shell", {"command": "rm -r ."}), "the person changed it")
     settings = sandboxless(permissions={"deny": ["shell(rm *)"]})
@@ -251,7 +270,11 @@ async def test_a_call_is_rewritten_once_and_reviewed_again(
     ) as agent:
         agent.add_observer(observer)
         await agent.chat("Note it")
-    assert results(provider)[0].content.endswith(told)
+    (result,) = results(provider)
+    assert result.content.endswith(told)
+    ran = "Another call ran" in result.content
+    assert ran is not ("than the one you made was refused (policy)" in result.content)
+    assert ran is ("noted" in told)
     asked = [e for e in observer.events if isinstance(e, ApprovalRequested)]
     assert len(asked) == isinstance(again, Ask)
 

@@ -40,7 +40,14 @@ class ReviewStep:
         the mode is unknown, the strictest holds.
         """
         verdicts = await self._verdicts(reviews)
-        decided = [await self._decide(*one) for one in zip(reviews, verdicts, strict=True)]
+        decided: list[tuple[CallReview, Allow | Deny]] = []
+        asked = False
+        for review, verdict in zip(reviews, verdicts, strict=True):
+            if asked and isinstance(verdict, Ask):
+                # The answer to an earlier question may have settled this one.
+                (verdict,) = await self._verdicts((review,))
+            asked = asked or isinstance(verdict, Ask)
+            decided.append(await self._decide(review, verdict))
         return tuple(review for review, _ in decided), tuple(verdict for _, verdict in decided)
 
     async def harmless(self, calls: tuple[ToolCall, ...]) -> tuple[CallReview, ...]:

@@ -186,7 +186,7 @@ class ToolStep:
 
     async def _answer(self, turn: Turn, done: Executed, answers: dict[str, ToolResult]) -> None:
         """Put a result on record, and only then show it as done."""
-        done = self._told_of_rewrite(await self._noted(turn, done))
+        done = self._told_of_rewrite(turn, await self._noted(turn, done))
         why = turn.decided.get(done.call.id, {})
         if done.search:
             done, found = await self._found(done)
@@ -217,13 +217,15 @@ class ToolStep:
         result = replace(done.result, content=f"{told}\n\n{done.result.content}")
         return replace(done, result=result, display=", ".join(names) or "nothing"), names
 
-    def _told_of_rewrite(self, done: Executed) -> Executed:
+    def _told_of_rewrite(self, turn: Turn, done: Executed) -> Executed:
         """Return the result with what the model should know of the call that gave it."""
         reason = self._reviews.rewritten.pop(done.call.id, "")
         if not reason:
             return done
         arguments = json.dumps(dict(done.call.arguments), ensure_ascii=False, default=repr)
-        told = f"[Another call ran than the one you made ({reason}): {arguments}]"
+        ran = turn.decided.get(done.call.id, {}).get("allowed")
+        what = "ran than the one you made" if ran else "than the one you made was refused"
+        told = f"[Another call {what} ({reason}): {arguments}]"
         content = f"{told}\n{done.result.content}"
         return replace(done, result=replace(done.result, content=content))
 
