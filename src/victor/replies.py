@@ -75,9 +75,8 @@ class ReplyAssembly:
         self._close_text()
         reason = finished.stop_reason
         calls = {} if reason in _TAKES_CALLS_BACK else self._calls
-        last = max(calls, default=-1)
-        for index, fragments in sorted(calls.items()):
-            cut = reason in _CUTS_CALLS and index == last
+        for index, fragments in sorted(calls.items()) if calls else ():
+            cut = reason in _CUTS_CALLS and index == max(calls)
             self._parts.append(_call(fragments, taken_ids, cut=cut))
         if reason in (StopReason.END, StopReason.TOOL_USE):
             reason = StopReason.TOOL_USE if calls else StopReason.END

@@ -8,6 +8,9 @@ from collections import Counter
 
 from victor.messages import ToolCall, ToolResult
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, default=repr).encode
+"""Made once: `json.dumps` with options makes an encoder for each call."""
+
 TOLD_FROM = 3
 """The model is told from this repetition on."""
 
@@ -36,9 +39,7 @@ class Repeats:
 
     def note(self, call: ToolCall, result: ToolResult) -> str:
         """Count a call, and return what the model should be told of it; mostly nothing."""
-        told = json.dumps(
-            [call.name, dict(call.arguments), call.invalid], sort_keys=True, default=repr
-        )
+        told = _CANONICAL([call.name, dict(call.arguments), call.invalid])
         digest = hashlib.blake2b(
             f"{told}\0{result.content}".encode(errors="replace"), digest_size=16
         )

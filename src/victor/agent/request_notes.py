@@ -57,12 +57,14 @@ class RequestNotes:
             ),
             "settings": self._settings,
         }
+        last, self._last = self._last, parts
+        if parts == last:
+            return {}
         changed = {
             name: _form(name, part)
             for name, part in parts.items()
-            if name not in self._last or self._last[name] != part
+            if name not in last or last[name] != part
         }
-        self._last = parts
         changed.update(
             (f"{name}_because", because)
             for name in ("system", "tools")

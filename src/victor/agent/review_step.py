@@ -181,7 +181,7 @@ def _verdicts(value: object, count: int) -> bool:
     return (
         isinstance(value, tuple)
         and len(value) == count
-        and all(isinstance(verdict, Allow | Deny | Ask | Rewrite) for verdict in value)
+        and all(isinstance(verdict, Verdict) for verdict in value)
     )
 
 

@@ -16,6 +16,7 @@ from victor.errors import ToolError, VictorError
 from victor.events import ToolCallStarted
 from victor.messages import Effect, JsonObject, ToolCall
 from victor.protocols import Emit, ITool, ToolEnvironment, ToolOutput
+from victor.values import quick
 
 GRACE_SECONDS = 2.0
 """How long a cancelled tool may clean up before it is abandoned."""
@@ -26,6 +27,7 @@ _TRANSIENT = (ConnectionError, TimeoutError, BlockingIOError, InterruptedError)
 _TRANSIENT_CODES = (errno.EBUSY, errno.EHOSTUNREACH, errno.ENETUNREACH)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
     """A call that is going to run."""
@@ -41,6 +43,7 @@ class PlannedCall:
     """How long it may take; None: as long as it likes."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
     """What a call came to."""

@@ -32,7 +32,7 @@ class Turn:
     """What the model is told behind the user's words."""
     attached: tuple[Attachment, ...] = ()
     """What the user has named so that it goes along, behind that."""
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()  # noqa: RUF009  # a frozen value
     cost: float | None = 0.0
     """US dollars of its model calls by list price; None once one of them was unpriced."""
     model_calls: int = 0

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from victor.messages import Effect, ToolCall
+from victor.values import quick
 
 
 class Mode(StrEnum):
@@ -21,6 +22,7 @@ class Mode(StrEnum):
     """Read, with a wider budget."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Allow:
     """The call may run."""
@@ -64,6 +66,7 @@ class Rewrite:
 Verdict: TypeAlias = Allow | Deny | Ask | Rewrite
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Access:
     """What a call reaches for, as permission rules see it."""
@@ -123,6 +126,7 @@ class CommandFacts:
         return next((command.caution for command in self.commands if command.caution), "")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CallReview:
     """What safety is told of a call."""

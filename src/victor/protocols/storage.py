@@ -51,6 +51,7 @@ class SessionMatch:
     """The words around the place, on one line; empty where only the title fits."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What is committed of a tool call before it runs, so that a crash leaves it known."""

@@ -12,8 +12,10 @@ from victor.guarded import plain_path
 from victor.messages import Effect, Image, JsonObject, ToolCall, ToolResult, ToolSpec
 from victor.protocols.observer import Emit
 from victor.protocols.safety import Access, Mode
+from victor.values import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
     """What a tool gives back."""
@@ -41,6 +43,7 @@ class ToolOutput:
     number`; empty where there is nothing of that kind."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolEnvironment:
     """What a tool may use beside its arguments."""
@@ -82,6 +85,7 @@ class ToolEnvironment:
         return any(one.fullmatch(name) or one.fullmatch(plain) for one in self.hidden)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Executed:
     """A tool call with its result."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias, cast
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from victor.agent.bounded import bounded
 from victor.errors import BadReply, ContextExceeded, ProviderError, ProviderUnavailable
-from victor.events import ModelCallRetried, ReplyDelta, ReplyFinished, TextDelta
+from victor.events import ModelCallRetried, ReplyFinished, TextDelta
 from victor.messages import (
     Reply,
     Request,
@@ -62,6 +62,8 @@ class _Progress:
     request: Request
     """The next try's: as asked, or to go on with what was said."""
     emit: Emit
+    assembly: ReplyAssembly
+    """What the running try has brought."""
     ends: float
     """When the exchange must be over, by the coordinator's clock."""
     attempt: int = 1
@@ -74,7 +76,6 @@ class _Progress:
     """What the broken tries have shown of the answer."""
     usage: Usage = Usage()  # noqa: RUF009  # a frozen value
     """What they took, where they could tell."""
-    assembly: ReplyAssembly = field(default_factory=lambda: ReplyAssembly(""))
 
     def visible(self) -> str:
         return self.said + self.assembly.visible()
@@ -119,7 +120,8 @@ class ChatCoordinator:
         whose arguments are no JSON object, or which was cut off, is marked `invalid`. Raises
         `ProviderError`, with the text that had arrived in its `partial`.
         """
-        progress = _Progress(request, request, emit, self._clock() + self._seconds)
+        ends = self._clock() + self._seconds
+        progress = _Progress(request, request, emit, ReplyAssembly(provider.name), ends)
         try:
             return await bounded(self._attempts(provider, progress), self._seconds, GRACE_SECONDS)
         except TimeoutError:
@@ -134,23 +136,14 @@ class ChatCoordinator:
 
     async def _attempts(self, provider: IProvider, progress: _Progress) -> Reply:
         while True:
-            reply = await self._attempt(provider, progress)
-            if reply is not None:
-                return reply
-
-    async def _attempt(self, provider: IProvider, progress: _Progress) -> Reply | None:
-        """Return the reply; None where the call is to be made again."""
-        try:
-            reply = await self._stream(provider, progress)
-            return self._accepted(reply, progress)
-        except ProviderError as failure:
-            await self._again(failure, provider, progress)
-            return None
+            try:
+                return self._accepted(await self._stream(provider, progress), progress)
+            except ProviderError as failure:
+                await self._again(failure, provider, progress)
 
     async def _stream(self, provider: IProvider, progress: _Progress) -> Reply:
-        assembly = progress.assembly = ReplyAssembly(provider.name)
-        emit = progress.emit
-        stream = cast("AsyncGenerator[ReplyDelta, None]", provider.stream(progress.request))
+        assembly, emit = progress.assembly, progress.emit
+        stream: Any = provider.stream(progress.request)
         async with aclosing(stream) as deltas:
             async for delta in deltas:
                 if type(delta) is TextDelta:

@@ -182,7 +182,8 @@ class ToolCoordinator:
     def start_turn(self, *, sees_images: bool = False) -> None:
         """Note that a turn begins, and whether the model that serves it sees pictures."""
         self._repeats.begin()
-        self._environment = replace(self._environment, sees_images=sees_images)
+        if sees_images is not self._environment.sees_images:
+            self._environment = replace(self._environment, sees_images=sees_images)
 
     @property
     def stuck(self) -> str:
