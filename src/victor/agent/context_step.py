@@ -121,7 +121,7 @@ class ContextStep:
 
     async def count_for(self, endpoint: Endpoint) -> None:
         """Let the context count by the vocabulary of the endpoint's model, where it is at hand."""
-        if endpoint == self._counted_for:
+        if endpoint is self._counted_for or endpoint == self._counted_for:
             return
         self._counted_for = endpoint
         known, self.vocabulary = self.vocabulary, await self._vocabulary(endpoint)
@@ -181,7 +181,7 @@ class ContextStep:
     def model_info(self, endpoint: Endpoint) -> ModelInfo:
         """Return what is known of the endpoint's model, the settings first."""
         asked, told = self._known_model
-        if told is not None and endpoint == asked:
+        if told is not None and (endpoint is asked or endpoint == asked):
             return told
         known = self._stages.provider.model_info
         info = self._guard.read("provider", "model_info", lambda: known(endpoint), None, fits=_info)

@@ -34,7 +34,7 @@ from victor.events import (
     ToolCallDelta,
 )
 from victor.messages import Context, Reply, Request, ToolChoice, ToolSpec, user
-from victor.protocols import Emit, Endpoint, IProvider, Mode, PromptContext, TextCounter
+from victor.protocols import Emit, Endpoint, IProvider, Mode, TextCounter
 from victor.rate_limits import Demand
 
 MINIMAL_PROMPT = (
@@ -78,7 +78,7 @@ class ModelStep:
         self._notes = RequestNotes(partial(explained, stages.prompt, stages.tool_selection))
         self._pictures = Pictures()
         self.context = ContextStep(stages, bus, self._summarize)
-        self.offering = Offering(stages, bus, lambda: self.context.window(self.endpoint())[0])
+        self.offering = Offering(stages, bus)
         self.limits = Limits()
 
     async def room(self, system: str) -> ContextRoom:
@@ -87,15 +87,18 @@ class ModelStep:
         await context.count_for(endpoint)
         window, reserve = context.window(endpoint)
         fit = context.calibrated(endpoint)
-        tools, vocabulary = self.offering.offered(), context.vocabulary
+        tools, vocabulary = self.offering.offered(window), context.vocabulary
         return ContextRoom(endpoint, system, tools, window, reserve, fit, vocabulary)
 
     async def system_prompt(self, turn: Turn) -> str:
         """Return the system prompt; the last good one when building fails."""
-        facts = PromptContext(turn.facts)
         build = self._stages.prompt.build_system_prompt
         self._last_prompt = await self._guard.optional(
-            "prompt", "build_system_prompt", lambda: build(facts), self._last_prompt, fits=_text
+            "prompt",
+            "build_system_prompt",
+            lambda: build(turn.facts),
+            self._last_prompt,
+            fits=_text,
         )
         return self._last_prompt
 

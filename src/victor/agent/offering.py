@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from victor import tokens
@@ -27,11 +27,9 @@ FOUND = "found"
 class Offering:
     """Asks for the tools to offer; all of them, capped, where selection fails."""
 
-    def __init__(self, stages: Stages, bus: EventBus, window: Callable[[], int]) -> None:
-        """`window` gives the tokens of the window of the model that serves."""
+    def __init__(self, stages: Stages, bus: EventBus) -> None:
         self._stages = stages
         self._guard = bus.guard
-        self._window = window
         self._known_specs: tuple[object, object] = ((), ())
         """What was seen to be tools: all of them, and those chosen."""
         self._offered: tuple[ToolSpec, ...] | None = None
@@ -65,11 +63,11 @@ class Offering:
         self._offered = self._within(selected, window)
         return self._offered
 
-    def offered(self) -> tuple[ToolSpec, ...]:
+    def offered(self, window: int) -> tuple[ToolSpec, ...]:
         """Return the tools that were offered last; where none were yet, what would be now."""
         if self._offered is not None:
             return self._offered
-        every, window = self._every_tool(), self._window()
+        every = self._every_tool()
         preview = self._preview
         if preview is not None:
             self._tell(0, window)

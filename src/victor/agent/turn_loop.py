@@ -284,8 +284,10 @@ class TurnLoop:
         """
         model, before = self._model, self._kept.in_force()
         system = await model.system_prompt(turn)
-        tools = model.offering.offered()
-        done = await model.context.compact(turn, model.endpoint(), system, tools, focus)
+        endpoint = model.endpoint()
+        window, _ = model.context.window(endpoint)
+        tools = model.offering.offered(window)
+        done = await model.context.compact(turn, endpoint, system, tools, focus)
         turn.compaction = done
         await self._kept.compacted(turn, before)
         return done
