@@ -73,12 +73,13 @@ def tool(given: Given) -> Any:
         tools = (*built_in, *known, *plugged_tools(given.bus.guard))
         source = servers(given)
     elif tools:
-        if any(tool.spec.name == FIND_TOOLS for tool in tools):
+        named = [tool for tool in tools if tool.spec.name == FIND_TOOLS]
+        if not all(isinstance(tool, FindTools) for tool in named):
             raise ConfigError(
                 f"A tool of yours is called {FIND_TOOLS}, as the one of Victor's that finds tools.",
                 hint="Give it another name.",
             )
-        tools = (*tools, FindTools())
+        tools = tools if named else (*tools, FindTools())
     return ToolCoordinator(
         tools,
         given.workspace,
