@@ -263,7 +263,10 @@ def _spec(form: Mapping[str, Any]) -> ToolSpec:
 
 def _begins(text: str) -> str:
     line = " ".join(text[:200].split())
-    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
+    if len(line) <= _SHOWN:
+        return line
+    whole = line[: _SHOWN + 1].rpartition(" ")[0]
+    return f"{whole or line[:_SHOWN]} ..."
 
 
 _SHOWN = 72

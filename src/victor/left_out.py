@@ -15,6 +15,8 @@ from victor.steps import LEFT_OUT, LOOK_AGAIN, NOTE
 
 _LINE = 1_800
 """Characters of a line: of longer ones, tools show only the beginning."""
+_SAID = 60
+"""So many messages of the user are named by their lines, the newest."""
 _SIGNS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n\r"}
 """For each control character the sign that shows it; one NUL makes a file a binary one."""
 
@@ -38,6 +40,8 @@ class Transcript:
     text: str
     lines: Mapping[str, tuple[int, int]]
     """The first and the last line of what each call gave, counted from 1, by the call's id."""
+    said: tuple[tuple[int, int], ...] = ()
+    """The first and the last line of each message of the user."""
 
 
 def transcript(messages: Iterable[Message]) -> Transcript:
@@ -45,6 +49,7 @@ def transcript(messages: Iterable[Message]) -> Transcript:
     calls: dict[str, ToolCall] = {}
     written: list[str] = []
     lines: dict[str, tuple[int, int]] = {}
+    said: list[tuple[int, int]] = []
     line = 1
     for message in messages:
         calls.update((call.id, call) for call in message.tool_calls)
@@ -53,11 +58,14 @@ def transcript(messages: Iterable[Message]) -> Transcript:
             if not heading:
                 continue
             shown = f"{_readable(f'## {heading}')}\n\n{_readable(text)}\n\n"
+            span = line + 2, line + shown.count("\n") - 2
             if isinstance(part, ToolResult):
-                lines[part.call_id] = line + 2, line + shown.count("\n") - 2
+                lines[part.call_id] = span
+            elif message.role is Role.USER:
+                said.append(span)
             line += shown.count("\n")
             written.append(shown)
-    return Transcript("".join(written), lines)
+    return Transcript("".join(written), lines, tuple(said))
 
 
 def _told(message: Message, part: Part, calls: Mapping[str, ToolCall]) -> tuple[str, str]:
@@ -88,11 +96,11 @@ def pointed(
         for message in after
     )
     place = str(kept.place)
-    if any(place in text for message in after for text in _texts(message)):
+    if not told.said and any(place in text for message in after for text in _texts(message)):
         return after
     line = (
         f"\n(What was left out is kept word for word in {place}: search it, or read it from a line"
-        " on. Each message stands under a heading that begins with ##.)"
+        f" on. Each message stands under a heading that begins with ##.{_said(kept, told)})"
     )
     for index, message in enumerate(after):
         if _is_note(message):
@@ -104,6 +112,16 @@ def pointed(
             longer = replace(first, content=f"{first.content}{line}")
             return (*after[:index], Message(Role.TOOL, (longer, *others)), *after[index + 1 :])
     return (Message(Role.USER, (*LEFT_OUT.parts, Text(line))), *after)
+
+
+def _said(kept: KeptText, told: Transcript) -> str:
+    """Return where the user's own words stand that were left out, the newest of them."""
+    if not told.said:
+        return ""
+    spans = (
+        f"{first + kept.line - 1}-{last + kept.line - 1}" for first, last in told.said[-_SAID:]
+    )
+    return f" What the user said stands in the lines {', '.join(spans)}."
 
 
 def _with_lines(message: Message, kept: KeptText, lines: Mapping[str, tuple[int, int]]) -> Message:

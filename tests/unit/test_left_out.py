@@ -84,6 +84,18 @@ def test_a_shortened_result_names_the_lines_that_have_it_whole() -> None:
     assert whole == result.content
 
 
+def test_the_lines_of_what_the_user_said_are_named() -> None:
+    before = (user("Never on a Friday."), *STEP, user("Nor\nin May."), user("Go."))
+    kept = transcript(before[:-1])
+
+    told = pointed((steps.LEFT_OUT, before[-1]), before, KEPT, kept)
+
+    (first, _), (second, last) = kept.said
+    assert kept.text.splitlines()[first - 1] == "Never on a Friday."
+    assert kept.text.splitlines()[second - 1 : last] == ["Nor", "in May."]
+    assert f"in the lines {100 + first}-{100 + first}, {100 + second}-{100 + last}." in told[0].text
+
+
 def test_what_is_kept_can_be_shown_by_lines() -> None:
     row = '{"id": 1, "name": "a name"}, ' * 400
     odd = "\0a\x1bb\ud800"
