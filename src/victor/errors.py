@@ -58,17 +58,28 @@ class ConfigError(VictorError):
     """A setting is unknown, ill-typed or unreadable. The text names the source and the key."""
 
 
+_MOST_LISTED = 30
+"""Names that are listed where one is not known; of more, only those that are near."""
+
+
 class UnknownNameError(ConfigError):
     """A name that nothing is registered under."""
 
     def __init__(self, kind: str, name: str, known: tuple[str, ...], *, hint: str = "") -> None:
         """Say which `kind` of thing (a noun) has no `name`, suggesting the nearest of `known`."""
-        nearest = difflib.get_close_matches(name, known, n=1)
-        meant = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        listed = ", ".join(sorted(known)) or "none"
-        super().__init__(f"There is no {kind} {name!r}.{meant} Known: {listed}.", hint=hint)
+        super().__init__(f"There is no {kind} {name!r}.{_near(name, known)}", hint=hint)
         self.name = name
         self.known = known
+
+
+def _near(name: str, known: tuple[str, ...]) -> str:
+    """Return what may have been meant: of a few names all, of many the nearest."""
+    nearest = difflib.get_close_matches(name, known, n=1)
+    meant = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    if len(known) <= _MOST_LISTED:
+        return f"{meant} Known: {', '.join(sorted(known)) or 'none'}."
+    near = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
+    return f"{meant} Nearest of {len(known)}: {', '.join(near)}." if near else meant
 
 
 class ProviderError(VictorError):

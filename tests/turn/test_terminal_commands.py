@@ -174,6 +174,22 @@ def test_undo_takes_back_the_last_turn_after_a_preview(
     assert victor("rewind", "7")[0] == 1
 
 
+def test_an_undo_that_can_put_nothing_back_says_so_once_and_fails(
+    victor: Said, server: OpenAILoopback, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.txt"
+    write = ToolCall("w", "write", {"path": "a.txt", "content": "new\n"})
+    server.add(LoopbackReply(calls=(write,)), "Written.")
+    assert victor("chat", "--yes", "Write it")[0] == 0
+    file.write_text("the person's own\n")
+    told = json.loads(victor("undo", "--json")[1])
+    assert (told["done"], told["conflicts"]) == (False, [str(file)])
+    code, out, _ = victor("undo", "--yes")
+    assert (code, out.count("changed since by somebody else")) == (1, 1)
+    assert "No file was changed." in out
+    assert file.read_text() == "the person's own\n"
+
+
 def test_one_turn_with_the_help_of_every_option(
     victor: Said, server: OpenAILoopback, tmp_path: Path
 ) -> None:

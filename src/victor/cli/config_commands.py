@@ -11,6 +11,7 @@ import click
 from victor.cli.options import workspace_option
 from victor.cli.start import Options, configuration
 from victor.cli.trust_command import trust
+from victor.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from victor.agent.coordinators.config_coordinator import Explanation
@@ -34,7 +35,11 @@ def explain(key: str | None, workspace: Path | None, everything: bool, as_json: 
     """
     settings = configuration(Options(workspace))
     names = (key,) if key else tuple(settings.get_config())
-    found = [settings.explain(name) for name in names]
+    try:
+        found = [settings.explain(name) for name in names]
+    except UnknownNameError as error:
+        error.hint = error.hint or "`victor config explain --all` lists every setting."
+        raise
     if not (key or everything):
         found = [one for one in found if one.source != "default"]
     if as_json:

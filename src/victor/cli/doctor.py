@@ -39,17 +39,20 @@ def doctor(workspace: Path | None, as_json: bool, repair: bool) -> int:
         return ExitCode.FAILED if broken else ExitCode.DONE
     from rich.text import Text
 
-    from victor.cli.terminal import console
+    from victor.cli.terminal import console, hanging
     from victor.visible import readable
 
     screen = console(plain=not sys.stdout.isatty())
+    # What goes into a file or a search has a line for each thing, however long.
+    whole = not screen.is_terminal
     looks = {State.OK: ("ok    ", "green"), State.NOTE: ("note  ", "yellow")}
     for one in found:
         mark, style = looks.get(one.state, ("BROKEN", "bold red"))
         head = Text.assemble((mark, style), f"  {one.name}: ", readable(one.detail))
-        screen.print(head, soft_wrap=not screen.is_terminal)
+        screen.print(head if whole else hanging(head, 8), soft_wrap=whole)
         if one.remedy:
-            screen.print(Text(f"        {readable(one.remedy)}", style="dim"), soft_wrap=True)
+            remedy = Text(f"        {readable(one.remedy)}", style="dim")
+            screen.print(remedy if whole else hanging(remedy, 8), soft_wrap=whole)
     return ExitCode.FAILED if broken else ExitCode.DONE
 
 

@@ -25,7 +25,7 @@ FORMS = {"html": ".html", "markdown": ".md", "jsonl": ".jsonl"}
 @click.option(
     "--format",
     "form",
-    type=click.Choice(list(FORMS)),
+    type=click.Choice([*FORMS, "md"]),
     help="Markdown and HTML are for people; jsonl is whole, and can be imported.  [default: by"
     " the name of FILE, or html]",
 )
@@ -57,7 +57,7 @@ def export(
       victor sessions export 4f2a -o bug.md
       victor sessions export 4f2a --format jsonl -o - | ssh other victor sessions import -
     """
-    form = form or _form_of(output)
+    form = "markdown" if form == "md" else form or _form_of(output)
 
     async def exported(orchestrator: AgentOrchestrator) -> tuple[str, str]:
         session = orchestrator.session_coordinator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from victor.cli.terminal_view import diff_lines
@@ -34,15 +35,26 @@ def show_preview(screen: Console, report: UndoReport) -> bool:
     return bool(report.turns)
 
 
-def show_result(screen: Console, report: UndoReport) -> None:
-    """Print what was done."""
+def show_result(screen: Console, report: UndoReport, preview: UndoReport) -> bool:
+    """Print what was done, and what is kept after all, where the preview did not say so.
+
+    Returns whether anything was done.
+    """
     from rich.text import Text
 
     changed = bool(report.restored or report.removed)
     done = f"Restored {len(report.restored)}, removed {_count(len(report.removed), 'file')}."
     style = "green" if changed or report.conversation else "yellow"
     screen.print(Text(done if changed else "No file was changed.", style=style))
-    show_kept(screen, report)
+    conflicts = tuple(path for path in report.conflicts if path not in preview.conflicts)
+    skipped = tuple(note for note in report.skipped if note not in preview.skipped)
+    show_kept(screen, replace(report, conflicts=conflicts, skipped=skipped))
+    return did_something(report)
+
+
+def did_something(report: UndoReport) -> bool:
+    """Return whether anything was taken back or brought back."""
+    return bool(report.restored or report.removed or report.conversation)
 
 
 def show_kept(screen: Console, report: UndoReport) -> None:

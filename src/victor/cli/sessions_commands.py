@@ -29,7 +29,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print it as 
 @click.group(invoke_without_command=True)
 @workspace_option
 @all_option
-@click.option("--search", metavar="TEXT", help="Those in which the words of TEXT stand.")
 @click.option("--tag", metavar="TAG", help="Those that have this tag.")
 @limit_option
 @json_option
@@ -38,7 +37,6 @@ def sessions(
     context: click.Context,
     workspace: Path | None,
     everywhere: bool,
-    search: str | None,
     tag: str | None,
     limit: int,
     as_json: bool,
@@ -49,11 +47,6 @@ def sessions(
     `last` is the one used last in this folder.
     """
     if context.invoked_subcommand is not None:
-        return
-    if search and tag:
-        raise click.UsageError("--search and --tag cannot be given together.")
-    if search:
-        _search(workspace, search, everywhere=everywhere, limit=limit, as_json=as_json)
         return
 
     async def found(orchestrator: AgentOrchestrator) -> tuple[SessionInfo, ...]:
@@ -106,15 +99,10 @@ def search(
       victor sessions search parser test
       victor sessions search '"off by one"' --all
     """
-    _search(workspace, " ".join(text), everywhere=everywhere, limit=limit, as_json=as_json)
 
-
-def _search(
-    workspace: Path | None, text: str, *, everywhere: bool, limit: int, as_json: bool
-) -> None:
     async def found(orchestrator: AgentOrchestrator) -> tuple[SessionMatch, ...]:
         folder = None if everywhere else str(orchestrator.workspace)
-        return await orchestrator.session_coordinator.search(text, folder, limit)
+        return await orchestrator.session_coordinator.search(" ".join(text), folder, limit)
 
     matches = with_record(workspace, found)
     if as_json:
@@ -149,11 +137,12 @@ def show(session_id: str, workspace: Path | None, as_json: bool) -> None:
     from victor.history import taken_back, turns
     from victor.transcript.words import facts, title
 
+    had = turns(records)
     click.echo(title(info))
-    for name, value in facts(info):
+    for name, value in facts(info, cut_off=sum(turn.end is None for turn in had)):
         click.echo(f"  {name:<12} {value}")
     gone = taken_back(records)
-    for turn in turns(records):
+    for turn in had:
         click.echo(f"\nTurn {turn.number}{' (taken back)' if turn.id in gone else ''}")
         for line in _shown(turn):
             click.echo(line)
@@ -244,9 +233,14 @@ def tag(session_id: str, tags: tuple[str, ...], workspace: Path | None) -> None:
 @click.argument("session_id", metavar="ID")
 @click.argument("tags", metavar="TAG...", nargs=-1, required=True)
 @workspace_option
-def untag(session_id: str, tags: tuple[str, ...], workspace: Path | None) -> None:
+def untag(session_id: str, tags: tuple[str, ...], workspace: Path | None) -> int:
     """Take tags off a session."""
-    _tag(session_id, workspace, remove=tags)
+    from victor.cli.exits import ExitCode
+
+    missing = _tag(session_id, workspace, remove=tags)
+    for one in missing:
+        click.echo(f"It had no tag #{one}.", err=True)
+    return ExitCode.FAILED if missing else ExitCode.DONE
 
 
 def _tag(
@@ -255,14 +249,18 @@ def _tag(
     *,
     add: tuple[str, ...] = (),
     remove: tuple[str, ...] = (),
-) -> None:
-    async def tagged(orchestrator: AgentOrchestrator) -> tuple[str, tuple[str, ...]]:
+) -> tuple[str, ...]:
+    """Change the tags, print those that it has then, and return what could not be taken off."""
+
+    async def tagged(orchestrator: AgentOrchestrator) -> tuple[str, set[str], tuple[str, ...]]:
         session = orchestrator.session_coordinator
         found = await session.resolve(session_id, str(orchestrator.workspace))
-        return found, await session.tag(found, *add, remove=remove)
+        before = set((await session.info(found)).tags)
+        return found, before, await session.tag(found, *add, remove=remove)
 
-    found, tags = with_record(workspace, tagged)
+    found, before, tags = with_record(workspace, tagged)
     click.echo(f"{found}: {' '.join(f'#{one}' for one in tags) or 'no tags'}")
+    return tuple(one for one in remove if one not in before)
 
 
 @sessions.command()

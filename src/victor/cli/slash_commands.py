@@ -89,6 +89,11 @@ COMMANDS: Mapping[str, Command] = {
     "resume": Command(
         "[ID]", "go on with a recorded session, by default the last one", slash_sessions.resume
     ),
+    "rename": Command("TITLE", "give this session another title", slash_sessions.rename),
+    "tag": Command(
+        "[TAG... -TAG...]", "put tags on this session, or take them off", slash_sessions.tag
+    ),
+    "fork": Command("[TURN]", "go on in a copy of this session", slash_sessions.fork),
     "clear": Command("", "begin a new session; the old one stays recorded", slash_sessions.clear),
     "health": Command("", "show how each part of Victor is doing", slash_views.health),
     "exit": Command("", "leave", _exit),

@@ -48,4 +48,4 @@ async def _agreed(
     if not show_preview(desk.console, preview):
         desk.say(f"There is nothing to {verb}.")
     elif await desk.confirm(f"{verb.capitalize()} this?"):
-        show_result(desk.console, await act())
+        show_result(desk.console, await act(), preview)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from victor.errors import VictorError
+from victor.transcript.words import counted as number_of
 from victor.visible import one_line
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ async def context(desk: Desk, argument: str) -> None:
     figures = snapshot()
     cost = f", {figures.cost_usd:.4f} USD" if figures.cost_usd else ""
     desk.say(
-        f"So far {figures.turns} turns, {figures.model_calls} model calls, "
+        f"So far {number_of(figures.turns, 'turn')}, "
+        f"{number_of(figures.model_calls, 'model call')}, "
         f"{figures.usage.input:,} tokens in, {figures.usage.output:,} out{cost}."
     )
 

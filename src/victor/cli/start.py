@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from victor.events import ReplyDelta
     from victor.messages import Request
     from victor.protocols import IApprover, IConfigProvider, IProvider, ModelInfo
+    from victor.providers.choose import Choice
 
 ReportProgress: TypeAlias = Callable[[str, int, int], None]
 """Told how far something long has come: (what, done, total), from any thread."""
@@ -245,6 +246,7 @@ def _choose(
     choice = choose_provider(wanted, os.environ)
     if choice.provider == "local":
         return _local(config.get("local_model"), choice.model, choice.reason, progress)
+    _check_library(choice)
     provider = create_provider(
         choice.provider,
         # A key of the settings belongs to the provider of the settings, and to no other.
@@ -255,6 +257,20 @@ def _choose(
         num_ctx=config["ollama_num_ctx"],
     )
     return Served(provider, choice.model, choice.reason)
+
+
+def _check_library(choice: Choice) -> None:
+    """Raise `ModelMissing` where the vendor's own library is an extra that is not installed."""
+    from importlib.util import find_spec
+
+    if choice.provider != "google" or (find_spec("google") and find_spec("google.genai")):
+        return
+    raise ModelMissing(
+        f"{choice.reason[:1].upper()}{choice.reason[1:]}, but the package google-genai, which"
+        " Google's models need, is not installed.",
+        hint=f"Install it with `{sys.executable} -m pip install google-genai`, or choose another"
+        " model: --provider local needs no key.",
+    )
 
 
 def _local(setting: str | None, model: str, reason: str, progress: ReportProgress) -> Served:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
+    from rich.text import Text
 
 _PATIENCE_SECONDS = 0.5
 
@@ -34,6 +35,17 @@ def console(*, plain: bool = False, stderr: bool = False) -> Console:
     if plain or colourless():
         return Console(color_system=None, stderr=stderr, highlight=False, markup=False, emoji=False)
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def hanging(text: Text, indent: int) -> RenderableType:
+    """Return a text whose further lines, where it is wrapped, begin at the column `indent`."""
+    from rich.table import Table
+
+    row = Table.grid()
+    row.add_column(width=indent, no_wrap=True)
+    row.add_column(overflow="fold")
+    row.add_row(text[:indent], text[indent:])
+    return row
 
 
 def survive_odd_text() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from victor.messages import ToolResult
 from victor.transcript.words import about as main_argument
-from victor.transcript.words import duration
+from victor.transcript.words import counted, duration
 from victor.visible import one_line
 
 __all__ = ["duration", "main_argument", "summary"]
@@ -15,5 +15,5 @@ def summary(result: ToolResult, limit: int = 120) -> str:
     lines = [line for line in result.content.splitlines() if line.strip()]
     if not lines:
         return "no output"
-    more = f" (+{len(lines) - 1} lines)" if len(lines) > 1 else ""
+    more = f" (+{counted(len(lines) - 1, 'line')})" if len(lines) > 1 else ""
     return one_line(lines[0], limit - len(more)) + more

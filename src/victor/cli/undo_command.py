@@ -139,15 +139,16 @@ async def _restore(options: Options, session_id: str, restoring: _Restoring, *, 
     start = Start(options)
     try:
         orchestrator = await start.open_without_model(resume=session_id)
-        if not show_preview(screen, await restoring.preview(orchestrator)):
+        preview = await restoring.preview(orchestrator)
+        if not show_preview(screen, preview):
             click.echo(restoring.nothing)
             return ExitCode.DONE
         if not (yes or _confirmed(restoring.question)):
             told = "" if sys.stdin.isatty() else " Nobody can be asked here; --yes does it unasked."
             click.echo(f"Nothing was changed.{told}", err=True)
             return ExitCode.FAILED
-        show_result(screen, await restoring.act(orchestrator))
-        return ExitCode.DONE
+        done = show_result(screen, await restoring.act(orchestrator), preview)
+        return ExitCode.DONE if done else ExitCode.FAILED
     finally:
         await start.close()
 
@@ -155,18 +156,19 @@ async def _restore(options: Options, session_id: str, restoring: _Restoring, *, 
 async def _restore_as_json(
     options: Options, session_id: str, restoring: _Restoring, *, yes: bool
 ) -> int:
-    from victor.cli.restore_view import as_json
+    from victor.cli.restore_view import as_json, did_something
     from victor.cli.start import Start
 
     start = Start(options)
     try:
         orchestrator = await start.open_without_model(resume=session_id)
         report = await restoring.preview(orchestrator)
-        told = as_json(report, done=False)
-        if yes and report.turns:
-            told = as_json(await restoring.act(orchestrator), done=True)
-        click.echo(json.dumps(told, indent=2))
-        return ExitCode.DONE
+        if not (yes and report.turns):
+            click.echo(json.dumps(as_json(report, done=False), indent=2))
+            return ExitCode.DONE
+        report = await restoring.act(orchestrator)
+        click.echo(json.dumps(as_json(report, done=did_something(report)), indent=2))
+        return ExitCode.DONE if did_something(report) else ExitCode.FAILED
     finally:
         await start.close()
 

@@ -67,5 +67,6 @@ class Todo:
             raise ToolError("An item of the plan has no text.")
         environment.emit(PlanChanged(items))
         count = Counter(item.status for item in items)
-        said = f"The plan has {len(items)} items, {count[PlanStatus.DONE]} of them done."
+        some = "1 item" if len(items) == 1 else f"{len(items)} items"
+        said = f"The plan has {some}, {count[PlanStatus.DONE]} of them done."
         return ToolOutput(said, "\n".join(lines(items)))

@@ -67,12 +67,13 @@ class Write(PlanningTool):
         name = self.workspace.name(file)
         data = encodable(content)
         lines = content.count("\n") + (not content.endswith("\n") and bool(content))
+        told = "1 line" if lines == 1 else f"{lines} lines"
         before = self._before(file, name, environment)
         if before is None:
             self.commit(Change(file, name, None, data))
             display = unified_diff("", content, name, source="/dev/null")
-            return ToolOutput(f"Created {name} ({lines} lines).", display)
-        said = f"Replaced {name} ({lines} lines)."
+            return ToolOutput(f"Created {name} ({told}).", display)
+        said = f"Replaced {name} ({told})."
         try:
             was = document_of(before, name)
         except WorkspaceError:

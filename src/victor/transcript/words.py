@@ -20,15 +20,19 @@ def title(info: SessionInfo) -> str:
     return one_line(info.title) or f"Session {visible(info.id)}"
 
 
-def facts(info: SessionInfo) -> tuple[tuple[str, str], ...]:
-    """Return what is known of the session: names with values."""
+def facts(info: SessionInfo, *, cut_off: int = 0) -> tuple[tuple[str, str], ...]:
+    """Return what is known of the session: names with values.
+
+    `cut_off` is how many turns have no end on record; what they took is not known.
+    """
+    more = f", and {cut_off} cut off or still running" if cut_off else ""
     rows = [
         ("Session", info.id),
         ("Model", f"{info.provider} · {info.model}"),
         ("Folder", info.workspace),
         ("Began", moment(info.created)),
         ("Last used", moment(info.updated)),
-        ("Turns", f"{info.turns:,}"),
+        ("Turns", f"{info.turns:,}{more}"),
         ("Tokens", f"{info.input_tokens:,} in, {info.output_tokens:,} out"),
         ("Cost", cost(info)),
         ("Time", duration(info.seconds)),

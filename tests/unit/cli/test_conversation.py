@@ -225,7 +225,7 @@ def test_context_and_prompt_tell_of_what_was_said(table: Callable[..., Table]) -
     one = table()
     one.talk("Hello", "/context", "/prompt")
     assert "2 messages" in one.shown
-    assert "So far 1 turns, 1 model calls, 10 tokens in, 5 out" in one.shown
+    assert "So far 1 turn, 1 model call, 10 tokens in, 5 out" in one.shown
 
 
 def test_exit_leaves_and_nothing_is_read_after(table: Callable[..., Table]) -> None:
@@ -562,3 +562,28 @@ def test_a_waiting_plan_can_be_built_from_another_mode(table: Callable[..., Tabl
     assert one.shown.count("Build this plan?") == 2
     asked = one.desk.orchestrator.context_coordinator.get_context().messages
     assert asked[-2].text.startswith("and test it")
+
+
+def test_a_session_gets_a_title_tags_and_a_copy_while_it_goes_on(
+    table: Callable[..., Table],
+) -> None:
+    one = table("First.", "Second.", "Third.")
+    typed = ("One", "/rename A better name", "/tag mine #new", "/tag -new -old", "/tag", "Two")
+    assert one.talk(*typed, "/explore", "/fork 1", "Three", "/sessions") is ExitCode.DONE
+    shown = one.shown
+    assert ": A better name" in shown
+    assert "It had no tag #old." in shown
+    assert shown.count(": #mine") == 3
+    assert "goes on after 2 messages. It is a copy;" in shown
+    assert one.desk.orchestrator.mode == "explore"
+    assert len(one.desk.orchestrator.context_coordinator.get_context().messages) == 4
+
+
+def test_what_is_not_recorded_or_not_there_cannot_be_copied(table: Callable[..., Table]) -> None:
+    one = table()
+    assert one.talk("/tag x", "/rename", "/fork last", "Hello", "/fork 9", "Again") is ExitCode.DONE
+    shown = one.shown
+    assert "Nothing was said yet. Say something first." in " ".join(shown.split())
+    assert "/rename TITLE gives" in shown
+    assert "/fork TURN in one up to that turn" in shown
+    assert len(one.desk.orchestrator.context_coordinator.get_context().messages) == 4

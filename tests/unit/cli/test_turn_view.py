@@ -82,7 +82,7 @@ def test_a_turn_on_a_terminal_is_markdown_and_compact_tool_lines() -> None:
     assert Paper().show(*whole_turn()).splitlines() == [
         "",
         "● read a.txt 0.2 s",
-        "  first (+1 lines)",
+        "  first (+1 line)",
         "  --- a/a.txt",
         "  +++ b/a.txt",
         "  @@ -1 +1 @@",
@@ -242,7 +242,7 @@ def test_a_pipe_gets_the_answer_and_the_log_the_rest() -> None:
         view.show(event)
     view.tick()
     assert out.getvalue() == "I will look.\n\nSome **bold** words.\n"
-    assert log.getvalue() == "[ran] read a.txt (0.2 s): first (+1 lines)\n"
+    assert log.getvalue() == "[ran] read a.txt (0.2 s): first (+1 line)\n"
 
 
 def test_a_log_gets_every_tenth_of_a_progress() -> None:

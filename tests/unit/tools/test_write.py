@@ -29,7 +29,7 @@ async def test_write_replaces_and_keeps_permissions(root: Path, change: Run) -> 
     file.write_text("old\n")
     file.chmod(0o750)
     output = await change("write", path="run.sh", content="new\n")
-    assert output.content == "Replaced run.sh (1 lines)."
+    assert output.content == "Replaced run.sh (1 line)."
     assert "-old\n+new" in output.display
     assert stat.S_IMODE(file.stat().st_mode) == 0o750
 
