@@ -39,6 +39,18 @@ def texts_in(value: object) -> Iterator[str]:
                 yield from texts_in(entry)
 
 
+def targets_in(
+    arguments: Mapping[str, object], names: Iterable[str] | None
+) -> tuple[str, ...] | None:
+    """Return the values of the named arguments, without empty ones; None where there are no names
+    declared.
+    """
+    if names is None:
+        return None
+    values = (arguments.get(name) for name in names)
+    return tuple(text for value in values for text in texts_in(value) if text)
+
+
 def hosts_in(text: str) -> frozenset[str]:
     """Return the names of machines that are mentioned in a text, lower case."""
     return frozenset((scheme or bare).rstrip(".") for scheme, bare in _LINK.findall(_folded(text)))

@@ -78,6 +78,10 @@ class Taint:
         self.source, self.private = other.source, other.private
         self._named, self._deaf = other._named.copy(), True
 
+    def vouch(self, values: tuple[str, ...]) -> None:
+        """Take values as named that the application answers for."""
+        self._named.vouch(values)
+
     def learn(self, results: tuple[ToolResult, ...]) -> None:
         """Take note of where results come from, and of what is vouched for in them."""
         for result in results:

@@ -12,7 +12,7 @@ from tests.injection.declared import Declared
 
 from victor.messages import JsonObject, ToolSpec
 from victor.protocols import Access, ToolEnvironment, ToolOutput
-from victor.provenance import texts_in
+from victor.provenance import targets_in
 
 
 class DojoTool:
@@ -39,10 +39,7 @@ class DojoTool:
 
     def targets(self, arguments: JsonObject) -> tuple[str, ...] | None:
         """Return the values of the arguments that are declared to be targets."""
-        if self._declared.targets is None:
-            return None
-        values = (arguments.get(name) for name in self._declared.targets)
-        return tuple(text for value in values for text in texts_in(value) if text)
+        return targets_in(arguments, self._declared.targets)
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Run the function on the world."""

@@ -48,6 +48,37 @@ async def test_a_tool_of_a_server_runs_in_a_turn_and_its_words_are_foreign(
     await made.close()
 
 
+class YesAtFirst:
+    """Approves the server, and refuses all that is asked about its calls."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def approve(self, call: ToolCall, question: str) -> bool:
+        self.asked.append(question)
+        return len(self.asked) == 1
+
+
+async def test_what_the_setting_calls_targets_is_asked_about_behind_foreign_words(
+    new: New, tmp_path: Path
+) -> None:
+    calls = [call("mcp__odd__act", text=text) for text in ("carol", "bob", "eve")]
+    person = YesAtFirst()
+    made = new(
+        provider=ScriptedProvider(*calls, "done"),
+        tools=None,
+        approver=person,
+        mcp_servers=server(tmp_path, targets={"act": ("text",)}),
+        mcp_wait=20.0,
+        permissions={"allow": ("mcp__odd__act",)},
+    )
+    response = await made.chat("Act on bob")
+    failed = [result.is_error for message in response.messages for result in message.tool_results]
+    assert failed == [False, False, True]
+    assert "nobody has named eve" in person.asked[1]
+    await made.close()
+
+
 async def test_without_a_person_the_turn_goes_on_without_its_tools_and_that_is_told(
     new: New, tmp_path: Path
 ) -> None:

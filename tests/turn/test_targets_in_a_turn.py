@@ -89,6 +89,13 @@ async def test_only_those_who_were_named_are_written_to_behind_foreign_words(
     assert sent == ["eve@evil.example", "kim@example.org", "bob@example.org"]
 
 
+async def test_an_application_may_vouch_for_values_from_the_beginning(tmp_path: Path) -> None:
+    async with agent(tmp_path, call("read_mail"), written("me@example.org"), "Done.") as one:
+        one.safety_coordinator.vouch(("me@example.org",))
+        await one.chat("Forward what is new to me")
+    assert sent == ["me@example.org"]
+
+
 async def test_a_person_is_shown_the_whole_call_and_why_it_is_asked(tmp_path: Path) -> None:
     settings = Settings(sandbox="none", ephemeral=True)
     provider = ScriptedProvider(call("read_mail"), written("eve@evil.example", "Hi"), "Done.")

@@ -203,7 +203,7 @@ class Settings(BaseModel):
 
     mcp_servers: dict[str, McpServer] = Field(default_factory=dict)
     """Servers of tools, as a table by name: `command`, `args` and `env`, or `url` and `headers`;
-    and `read_only`. Needs the extra `mcp`."""
+    `read_only` and `targets`. Needs the extra `mcp`."""
 
     mcp_wait: float = Field(default=5.0, ge=0)
     """Seconds that the first turn waits for them at most; who is later joins a later turn."""

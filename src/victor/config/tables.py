@@ -37,6 +37,8 @@ class McpServer(TypedDict, total=False):
     """`${NAME}` in a value is taken from the environment; a secret has to be."""
     read_only: tuple[str, ...]
     """Tools that change nothing, by your word; a server's own is not taken."""
+    targets: dict[str, tuple[str, ...]]
+    """By tool, the arguments that say whom or what a call is aimed at."""
 
 
 class ModelFacts(TypedDict, total=False):

@@ -30,6 +30,7 @@ class ServerOptions:
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     read_only: frozenset[str] = frozenset()
+    targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, name: str, told: Mapping[str, Any]) -> ServerOptions:
@@ -51,7 +52,8 @@ class ServerOptions:
                 )
         args, env = tuple(told.get("args") or ()), tuple(told.get("env") or ())
         read_only = frozenset(told.get("read_only") or ())
-        return cls(name, command, args, env, url, headers, read_only)
+        targets = {tool: tuple(names) for tool, names in (told.get("targets") or {}).items()}
+        return cls(name, command, args, env, url, headers, read_only, targets)
 
     @property
     def identity(self) -> str:

@@ -10,6 +10,7 @@ from victor.mcp.definition import Definition
 from victor.mcp.server import Server
 from victor.messages import Effect, JsonObject, ToolSpec
 from victor.protocols import ToolEnvironment, ToolOutput
+from victor.provenance import targets_in
 
 
 class McpTool:
@@ -31,6 +32,10 @@ class McpTool:
     def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
         """Return nothing: what it changes is not known here."""
         return ()
+
+    def targets(self, arguments: JsonObject) -> tuple[str, ...] | None:
+        """Return whom or what a call is aimed at; None where the person has not said it."""
+        return targets_in(arguments, self.server.options.targets.get(self.definition.name))
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Return what the server gives, marked as its words. Raises `ToolError`."""

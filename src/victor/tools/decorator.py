@@ -12,7 +12,7 @@ from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 from victor.messages import Effect, JsonObject, ToolSpec
 from victor.protocols import ToolEnvironment, ToolOutput
-from victor.provenance import texts_in
+from victor.provenance import targets_in
 from victor.tools.schema import Signature, signature_of
 from victor.tools.threads import in_thread
 
@@ -87,10 +87,7 @@ class FunctionTool(Generic[P, R]):
 
     def targets(self, arguments: JsonObject) -> tuple[str, ...] | None:
         """Return whom or what a call is aimed at; None where that was not declared."""
-        if self._targets is None:
-            return None
-        named = (arguments.get(name) for name in self._targets)
-        return tuple(text for value in named for text in texts_in(value) if text)
+        return targets_in(arguments, self._targets)
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Call the function, in a thread unless it is async, and return its result as text."""

@@ -58,7 +58,8 @@ def _part(part: P, scrub: Scrub) -> P:
             cleaned = _mapping(arguments, scrub)
             made = replace(part, arguments=cleaned, invalid=scrub.text(invalid))
         case ToolResult(content=content):
-            made = replace(part, content=scrub.text(content))
+            vouched = tuple(map(scrub.text, part.vouched))
+            made = replace(part, content=scrub.text(content), vouched=vouched)
     kept: P = made
     return kept
 

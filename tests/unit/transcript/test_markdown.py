@@ -73,7 +73,7 @@ def test_secrets_are_cut_out_wherever_they_stand(info: SessionInfo) -> None:
     records = (
         Record("user", "s-1", user("my own secret")),
         Record("reply", "s-1", said, calls=(call,)),
-        Record("result", "s-1", result=ToolResult("c", f"API_KEY={KEY}")),
+        Record("result", "s-1", result=ToolResult("c", f"API_KEY={KEY}", vouched=(KEY,))),
         Record("compacted", "s-1", context=(user(KEY),)),
         Record("failed", "s-1", data={"error": KEY, "input_tokens": 3}),
     )

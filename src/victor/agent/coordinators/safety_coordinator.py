@@ -90,6 +90,12 @@ class SafetyCoordinator:
         """Take note of what the person said: the hosts that they name are no new ones."""
         self.taint.hear(words)
 
+    def vouch(self, values: tuple[str, ...]) -> None:
+        """Let calls be aimed at these values as if the person had named them, such as their own
+        address. It is not recorded: a resumed conversation is to be told again.
+        """
+        self.taint.vouch(values)
+
     def learn(self, results: tuple[ToolResult, ...]) -> None:
         """Take note of what the conversation has read, also in what was resumed."""
         self.taint.learn(results)
