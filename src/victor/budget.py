@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from victor.errors import BudgetExceeded
+from victor.values import quick
 
 _UNITS_PER_DOLLAR = 10**12
 """Dollars are counted in whole trillionths, so that no sum of them is ever rounded."""
@@ -41,6 +42,7 @@ _SPOKEN = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Amounts:
     """What something takes."""

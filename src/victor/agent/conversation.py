@@ -274,6 +274,7 @@ class Conversation:
         budget = self.turn_budget = self._budget.of_turn()
         note = self._told() if text else ""
         turn = Turn(self.session_id, turn_id, text, facts, check, note=note, budget=budget)
+        turn.number = self._turns
         if text:
             turn.attached, self.attached = self.attached, ()
         return turn

@@ -40,10 +40,10 @@ class Pictures:
 
 
 def _shows(message: Message) -> bool:
-    return any(
-        isinstance(part, Image) or (isinstance(part, ToolResult) and bool(part.images))
-        for part in message.parts
-    )
+    for part in message.parts:
+        if isinstance(part, Image) or (isinstance(part, ToolResult) and part.images):
+            return True
+    return False
 
 
 def _told(message: Message) -> Message:

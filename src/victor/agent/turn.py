@@ -54,15 +54,11 @@ class Turn:
     """Whether calls may run, and why, by id."""
     noted: Mapping[str, Any] = field(default_factory=dict)
     """What the last answered request had that the one before had not, for the record."""
+    number: int = 0
+    """Its number in the session, counted from 1; 0 where it is none of its turns."""
     result_kind: str = "result"
     """The kind of record that its tool results are kept as."""
     started: float = field(default_factory=time.monotonic)
-
-    @property
-    def number(self) -> int:
-        """Its number in the session, counted from 1; 0 where its id tells none."""
-        number = self.id.rpartition("-")[2]
-        return int(number) if number.isdecimal() else 0
 
     def count(self, usage: Usage, cost: float | None) -> None:
         """Count one model call that was answered."""

@@ -188,14 +188,16 @@ class SafetyCoordinator:
         if planning:
             return Allow("it is the session's plan")
         grave = self.taint.objection(review, facts, masked=self._confinement.masks)
-        keys, _ = narrowest(review, facts)
-        if all(key in self._granted and self._granted[key] >= bool(grave) for key in keys):
+        keys = narrowest(review, facts)[0] if self._granted else ()
+        granted = (key in self._granted and self._granted[key] >= bool(grave) for key in keys)
+        if keys and all(granted):
             asked = self._hidden(review, facts, asked=True)
             return Allow(f"you allowed {', '.join(keys)} for this session", asked)
         found = self._by_rules(review, facts, grave)
         if isinstance(found, Deny | Rewrite):
             return found
-        return replace(found, hidden=self._hidden(review, facts, asked=isinstance(found, Ask)))
+        hidden = self._hidden(review, facts, asked=isinstance(found, Ask))
+        return found if hidden == found.hidden else replace(found, hidden=hidden)
 
     def _by_rules(self, review: CallReview, facts: CommandFacts | None, grave: str) -> Verdict:
         if grave:
