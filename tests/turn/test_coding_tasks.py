@@ -1,4 +1,4 @@
-"""Thirty small coding tasks, played through Victor's own tools by a scripted model.
+"""Fifty small coding tasks, played through Victor's own tools by a scripted model.
 
 In build mode each comes out right, to the byte; in the modes that only read, nothing changes,
 whatever is tried.
@@ -30,8 +30,8 @@ TASKS: list[dict[str, Any]] = [
 ]
 
 
-def test_there_are_thirty() -> None:
-    assert len({task["name"] for task in TASKS}) == 30
+def test_there_are_fifty() -> None:
+    assert len({task["name"] for task in TASKS}) == 50
 
 
 def lay_out(files: dict[str, str | bytes], folder: Path) -> None:

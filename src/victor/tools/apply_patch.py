@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -105,7 +105,8 @@ class ApplyPatch(ChangingTool):
         path, name = self._free(file.path, environment)
         content = file.content()
         diff = unified_diff("", content, name, source="/dev/null")
-        return _Done((Change(path, name, None, encodable(content)),), f"Created {name}.", diff)
+        change = Change(path, name, None, encodable(content), file.mode)
+        return _Done((change,), f"Created {name}.", diff)
 
     def _deleted(self, file: FilePatch, environment: ToolEnvironment) -> _Done:
         opened = self.loaded(file.path, environment)
@@ -120,17 +121,19 @@ class ApplyPatch(ChangingTool):
     def _updated(self, file: FilePatch, environment: ToolEnvironment) -> _Done:
         opened = self.loaded(file.path, environment)
         made = patched(opened.document.text, file.hunks, opened.name)
-        if made.text == opened.document.text and not file.moved_to:
+        if made.text == opened.document.text and not (file.moved_to or file.mode):
             raise ToolError(f"{opened.name} is already as the patch would make it.")
-        said = told(opened.name, made) if file.hunks else ""
+        said = told(opened.name, made) if file.hunks else f"Kept the text of {opened.name}."
+        if file.mode is not None:
+            said += f" Its permissions are {file.mode:o} now."
         diff = unified_diff(opened.document.text, made.text, opened.name)
-        change = opened.change(made.text)
+        change = replace(opened.change(made.text), mode=file.mode)
         if not file.moved_to:
             return _Done((change,), said, diff)
         path, name = self._free(file.moved_to, environment)
         gone = Change(opened.path, opened.name, opened.data, None)
-        moved = Change(path, name, None, change.after, _permissions(opened))
-        return _Done((moved, gone), f"{said} Moved {opened.name} to {name}.".lstrip(), diff)
+        moved = Change(path, name, None, change.after, file.mode or _permissions(opened))
+        return _Done((moved, gone), f"{said} Moved {opened.name} to {name}.", diff)
 
     def _free(self, path: str, environment: ToolEnvironment) -> tuple[Path, str]:
         """Return where a new file goes, and its name. Raises `ToolError` where there is one."""

@@ -6,7 +6,6 @@ Line numbers are not trusted: a hunk stands where its own lines stand, and nowhe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,7 +16,10 @@ _END_OF_FILE = "*** End of File"
 _SECTION = re.compile(r"\*\*\* (Add|Delete|Update) File: (.+)")
 _MOVE = "*** Move to: "
 _UNIFIED_HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@(.*)")
-_GIT_LINES = ("diff ", "index ", "new file ", "deleted file ", "similarity ")
+_GIT_MODE = re.compile(r"(new file|deleted file|new) mode ([0-7]{6})")
+_PERMISSIONS = {"100644": 0o644, "100755": 0o755}
+_GIT_LINES = ("index ", "similarity ", "new file ", "deleted file ", "old mode ", "new mode ")
+_GIT_BINARY = ("Binary files ", "GIT binary patch")
 _NOTHING = "/dev/null"
 _EXAMPLE = (
     "Write it as: *** Begin Patch, then for each file *** Update File: path (or Add File, Delete"
@@ -74,6 +76,8 @@ class FilePatch:
     path: str
     moved_to: str = ""
     hunks: list[Hunk] = field(default_factory=list)
+    mode: int | None = None
+    """Permissions that it shall have, where the patch tells."""
 
     def content(self) -> str:
         """Return the text of a file that is added, or was, where it is deleted."""
@@ -96,7 +100,7 @@ def parse(text: str) -> list[FilePatch]:
     if not files:
         raise ToolError(f"The patch names no file. {_EXAMPLE}")
     for file in files:
-        if file.kind is Kind.UPDATE and not file.hunks and not file.moved_to:
+        if file.kind is Kind.UPDATE and not (file.hunks or file.moved_to or file.mode):
             raise ToolError(f"The patch says of {file.path} nothing that changes. {_EXAMPLE}")
     return files
 
@@ -171,19 +175,18 @@ def _drop_blank_end(file: FilePatch) -> None:
 
 def _unified(lines: list[str]) -> list[FilePatch]:
     files: list[FilePatch] = []
-    source = ""
-    remaining = _numbered(lines)
+    header = _GitHeader()
+    remaining = zip(lines, [*lines[1:], ""], strict=True)
     for line, following in remaining:
-        if line.startswith("rename from "):
-            source = line.removeprefix("rename from ").strip()
-        elif line.startswith("rename to "):
-            moved = line.removeprefix("rename to ").strip()
-            files.append(FilePatch(Kind.UPDATE, source, moved))
+        if line.startswith("diff --git "):
+            header = _GitHeader(line)
+        elif header.takes(line, files):
+            continue
         elif line.startswith("--- ") and following.startswith("+++ "):
             next(remaining, None)
             _begin_file(files, _file_name(line), _file_name(following))
-        elif files and (header := _UNIFIED_HUNK.fullmatch(line)):
-            context = header[1].strip()
+        elif files and (hunk := _UNIFIED_HUNK.fullmatch(line)):
+            context = hunk[1].strip()
             files[-1].hunks.append(Hunk([context] if context else [], optional_anchors=True))
         elif files and files[-1].hunks:
             _unified_line(files[-1], line)
@@ -192,17 +195,58 @@ def _unified(lines: list[str]) -> list[FilePatch]:
     return files
 
 
-def _numbered(lines: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield each line with the one after it."""
-    yield from zip(lines, [*lines[1:], ""], strict=True)
+class _GitHeader:
+    """The lines that git puts above a file's hunks; they are all there is of an empty file."""
+
+    def __init__(self, line: str = "") -> None:
+        """Begin with the line that names the file, twice."""
+        names = line.removeprefix("diff --git ")
+        before, after = names[: len(names) // 2], names[len(names) // 2 + 1 :]
+        self._path = before[2:] if before[2:] == after[2:] else ""
+        self._source = ""
+
+    def takes(self, line: str, files: list[FilePatch]) -> bool:
+        """Return whether the line is one of them; what it says of a file is put into `files`.
+
+        Raises `ToolError` for a file that is no text.
+        """
+        if line.startswith(_GIT_BINARY):
+            raise ToolError(f"The patch changes a file that is no text, which it cannot: {line}")
+        if line.startswith("rename from "):
+            self._source = line.removeprefix("rename from ").strip()
+        elif line.startswith("rename to ") and self._source:
+            moved = line.removeprefix("rename to ").strip()
+            files.append(FilePatch(Kind.UPDATE, self._source, moved))
+        elif self._path and (said := _GIT_MODE.fullmatch(line)):
+            files.append(self._begun(said[1], said[2]))
+        else:
+            return line.startswith(_GIT_LINES)
+        return True
+
+    def _begun(self, what: str, mode: str) -> FilePatch:
+        if mode not in _PERMISSIONS:
+            raise ToolError(f"The patch says that {self._path} is no regular file; use shell.")
+        match what:
+            case "new file":
+                # Without a word, it has the permissions of any new file.
+                special = mode if mode != "100644" else ""
+                return FilePatch(Kind.ADD, self._path, mode=_PERMISSIONS.get(special))
+            case "deleted file":
+                return FilePatch(Kind.DELETE, self._path)
+        return FilePatch(Kind.UPDATE, self._path, mode=_PERMISSIONS[mode])
 
 
 def _begin_file(files: list[FilePatch], before: str, after: str) -> None:
+    begun = files[-1] if files and not files[-1].hunks else None
+    if begun is not None and (begun.moved_to or begun.path) == (
+        before if after == _NOTHING else after
+    ):
+        return
     if before == _NOTHING:
         files.append(FilePatch(Kind.ADD, after))
     elif after == _NOTHING:
         files.append(FilePatch(Kind.DELETE, before))
-    elif not (files and files[-1].moved_to == after and not files[-1].hunks):
+    else:
         files.append(FilePatch(Kind.UPDATE, before, "" if before == after else after))
 
 
@@ -214,5 +258,5 @@ def _file_name(line: str) -> str:
 def _unified_line(file: FilePatch, line: str) -> None:
     if line.startswith("\\"):
         file.hunks[-1].end_without_newline()
-    elif not line.startswith(_GIT_LINES):
+    elif line or file.kind is Kind.UPDATE:
         _take(file, line)

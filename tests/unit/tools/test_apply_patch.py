@@ -253,3 +253,43 @@ async def test_nothing_is_patched_where_the_workspace_is_not_writable(
         await tools["apply_patch"].run(
             {"patch": envelope("*** Add File: x", "+y")}, replace(environment, writable=False)
         )
+
+
+async def test_what_git_says_of_empty_files_and_permissions_counts(root: Path, run: Run) -> None:
+    for name in ("gone", "tool.sh", "moved.sh"):
+        (root / name).write_text("" if name == "gone" else "echo\n")
+    await run("read", path="gone")
+    patch = (
+        "diff --git a/pkg/__init__.py b/pkg/__init__.py\nnew file mode 100644\nindex 0..e69de29\n"
+        "diff --git a/gone b/gone\ndeleted file mode 100644\nindex e69de29..0000\n"
+        "diff --git a/tool.sh b/tool.sh\nold mode 100644\nnew mode 100755\n"
+        "diff --git a/moved.sh b/bin/moved.sh\nold mode 100644\nnew mode 100644\n"
+        "similarity index 100%\nrename from moved.sh\nrename to bin/moved.sh\n"
+        "diff --git a/run me.sh b/run me.sh\nnew file mode 100755\nindex 0000..1111\n"
+        "--- /dev/null\n+++ b/run me.sh\n@@ -0,0 +1 @@\n+echo hi\n\n"
+    )
+    told = (await run("apply_patch", patch=patch)).content
+    assert (root / "pkg/__init__.py").read_bytes() == b""
+    assert not (root / "gone").exists()
+    assert (root / "tool.sh").stat().st_mode & 0o777 == 0o755
+    assert (root / "bin/moved.sh").read_text() == "echo\n"
+    made = root / "run me.sh"
+    assert (made.read_text(), made.stat().st_mode & 0o777) == ("echo hi\n", 0o755)
+    assert "Kept the text of tool.sh. Its permissions are 755 now." in told
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("new file mode 120000\n--- /dev/null\n+++ b/a\n@@ -0,0 +1 @@\n+/etc", "no regular file"),
+        ("index 1..2\nBinary files a/a and b/a differ", "is no text"),
+        ("index 1..2\nGIT binary patch\nliteral 4", "is no text"),
+        ("index 1..2", "names no file"),
+    ],
+)
+async def test_what_git_says_and_cannot_be_done_is_refused(
+    root: Path, run: Run, lines: str, why: str
+) -> None:
+    with pytest.raises(ToolError, match=why):
+        await run("apply_patch", patch=f"diff --git a/a b/a\n{lines}\n")
+    assert list(root.iterdir()) == []
