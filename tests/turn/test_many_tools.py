@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from victor.agent.coordinators.tool_selection_coordinator import ToolSelectionCoordinator
 from victor.agent.orchestrator import AgentOrchestrator
 from victor.agent.session_replay import replay
+from victor.cli.context_view import show_explanation
 from victor.config.settings import Settings
 from victor.errors import ConfigError, ProviderError
 from victor.events import CoordinatorFailed
@@ -199,6 +202,11 @@ async def test_before_the_first_turn_it_is_told_what_would_be_sent(
 
     assert told.facts["not offered"] == 220 + 5  # and those of Victor's that are not essential
     assert {part.figures["offered"] for part in told.parts if part.name == "shell"} == {True}
+    console = Console(file=io.StringIO(), width=80, no_color=True)
+    show_explanation(console, told)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]  # it is the one given above
+    assert "215 more are not offered" in shown
+    assert len(shown.splitlines()) < 70
     assert picture.tools < WINDOW / 10
     await made.close()
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 WIDTH = 60
 """Characters of the bar."""
 
+LEFT_OUT_SHOWN = 10
+
 _PARTS = (
     ("system", "system prompt", "#", "blue"),
     ("tools", "tools", "%", "cyan"),
@@ -99,7 +101,8 @@ def receipt(done: ContextCompacted) -> str:
 def show_explanation(console: Console, found: Explanation) -> None:
     """Print the facts, then each part with its figures and its reason, then what is unknown.
 
-    Settings that have their default are counted, not listed.
+    Settings that have their default are counted, not listed; so are tools that are not offered,
+    but for the best `LEFT_OUT_SHOWN`.
     """
     from rich.padding import Padding
     from rich.text import Text
@@ -109,15 +112,21 @@ def show_explanation(console: Console, found: Explanation) -> None:
         console.print(
             Padding(Text(f"{name}: {one_line(_value(value), 300)}"), (0, 0, 0, 2), expand=False)
         )
-    shown = [part for part in found.parts if part.why != "default"]
-    for part in shown:
+    told = [part for part in found.parts if part.why != "default"]
+    left_out = [part for part in told if part.figures.get("offered") is False][LEFT_OUT_SHOWN:]
+    hidden = set(map(id, left_out))
+    for part in (part for part in told if id(part) not in hidden):
         console.print(Padding(_heading(part), (0, 0, 0, 2), expand=False))
         if part.why:
             console.print(
                 Padding(Text(one_line(part.why, 300), style="dim"), (0, 0, 0, 6), expand=False)
             )
-    if len(shown) < len(found.parts):
-        console.print(f"  {len(found.parts) - len(shown)} more have their default.")
+    if left_out:
+        console.print(
+            f"  {len(left_out)} more are not offered; `victor explain tools --json` has each."
+        )
+    if len(told) < len(found.parts):
+        console.print(f"  {len(found.parts) - len(told)} more have their default.")
     for sentence in found.unknown:
         console.print(Padding(Text(sentence, style="yellow"), (0, 0, 0, 2), expand=False))
 

@@ -7,7 +7,10 @@ conversation can be compared, not only a handful of tools.
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +89,21 @@ def _embed(texts: tuple[str, ...]) -> NDArray[float32]:
 def _vectors() -> Any:
     with _loading:
         if not _loaded:
-            import wordllama
+            with _logging_left_alone():
+                import wordllama
 
             folder = Path(wordllama.__file__).parent
             _loaded.append(wordllama.WordLlama.load(cache_dir=folder, disable_download=True))
         return _loaded[0]
+
+
+@contextmanager
+def _logging_left_alone() -> Iterator[None]:
+    """Keep an import from setting logging up: that is the application's, and nothing is done where
+    there is a handler already."""
+    root, here = logging.getLogger(), logging.NullHandler()
+    root.addHandler(here)
+    try:
+        yield
+    finally:
+        root.removeHandler(here)

@@ -41,12 +41,12 @@ class KeywordStrategy:
 
     def _reason(self, query: dict[str, float], index: int, score: float) -> str:
         if score <= 0:
-            return "shares no word with the task"
+            return "shares no word"
         shared = sorted(
             (word for word in query if word in self._words[index]),
             key=lambda word: -self._index.rarity(word),
         )
-        return f"shares words with the task: {', '.join(shared[:_REASON_WORDS])}"
+        return f"shares the words {', '.join(shared[:_REASON_WORDS])}"
 
 
 def words_of(tool: ToolSpec) -> dict[str, float]:

@@ -20,7 +20,7 @@ class SemanticStrategy:
         if self._index is None or tools is not self._tools:
             self._index, self._tools = self._likeness.index(tuple(map(text_of, tools))), tools
         scored = [
-            ScoredTool(tool, score, f"alike to the task to {max(score, 0.0):.0%}")
+            ScoredTool(tool, score, f"alike to {max(score, 0.0):.0%}")
             for tool, score in zip(tools, self._index.scores(task), strict=True)
         ]
         return tuple(sorted(scored, key=lambda one: -one.score))

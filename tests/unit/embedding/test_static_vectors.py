@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import logging
+import subprocess
+import sys
+
 import pytest
 
 from victor.embedding import text_likeness
@@ -62,4 +66,16 @@ def test_a_strategy_by_meaning_finds_a_tool_that_shares_no_word() -> None:
     best = strategies(text_likeness)["semantic"]().rank("Will it rain or snow?", tools)[0]
 
     assert best.tool.name == "forecast"
-    assert best.reason.startswith("alike to the task to ")
+    assert best.reason.startswith("alike to ")
+
+
+def test_loading_the_vectors_sets_no_logging_up() -> None:
+    program = (
+        "import logging; from victor.embedding.static_vectors import StaticVectors;"
+        " StaticVectors().index(('a book',)).scores('a novel');"
+        " print(logging.getLogger().handlers, logging.getLogger().level)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"[] {logging.WARNING}"

@@ -36,6 +36,9 @@ FOUND_AT_ONCE = 5
 WORTH_DEFERRING = 1_000
 """Tokens that it must spare to defer tools: a search costs a model call."""
 
+GOOD = 0.5
+"""What of the best score a tool must have to be sent unasked."""
+
 _NAMED = "it was asked for by its name"
 
 
@@ -216,13 +219,15 @@ class ToolSelectionCoordinator:
         return tuple(self._tools.by_name[name] for name in sent)
 
     def _picked(self, ranked: tuple[ScoredTool, ...]) -> Iterator[Candidate]:
-        """Yield what fits the user's words, in half of the places and the share of the window."""
+        """Yield what fits the user's words well, in half of the places and the share of the
+        window."""
         sizes = self._tools.sizes
         room = self._window * self._share or float("inf")
         room -= sum(sizes[name] for name in self._sent)
         places = max(max(self._limit // 2, 1) - len(self._sent), 0)
-        fitting = [one for one in ranked if one.score > 0 and one.tool.name not in self._sent]
-        for one in fitting[:places]:
+        least = max((one.score for one in ranked), default=0.0) * GOOD
+        good = [one for one in ranked if one.score > 0 and one.score >= least]
+        for one in [one for one in good if one.tool.name not in self._sent][:places]:
             room -= sizes[one.tool.name]
             if room < 0:
                 return

@@ -162,7 +162,7 @@ async def test_what_is_found_is_sent_from_then_on_at_the_end() -> None:
     assert second == (*first, TOOLS[4])
     assert await selection.select("another task", MANY) is second
     assert why(selection)["stocks"].startswith(
-        "found by the search 'the stocks' of turn 3; shares words"
+        "found by the search 'the stocks' of turn 3; shares the words stock"
     )
 
 
