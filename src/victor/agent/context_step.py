@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -18,11 +18,29 @@ from victor.agent.turn import Limits, Turn
 from victor.calibration import Calibration, Fit
 from victor.errors import CompactionError, VictorError
 from victor.events import ContextCompacted, Event
-from victor.messages import Context, ToolSpec, Usage
-from victor.protocols import Emit, Endpoint, IVocabulary, ModelInfo, TextCounter
+from victor.messages import Context, Message, Request, ToolSpec, Usage
+from victor.protocols import (
+    Emit,
+    Endpoint,
+    ICompacting,
+    IVocabulary,
+    ModelInfo,
+    Summarizer,
+    TextCounter,
+)
 
-Summarize: TypeAlias = Callable[[Turn, str, str], Awaitable[str]]
-"""Asks a model outside of the conversation, on the turn's account."""
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What the vendor is to sum up itself."""
+
+    endpoint: Endpoint
+    """Its provider is one that fits `ICompacting`."""
+    request: Request
+
+
+Summarize: TypeAlias = Callable[[Turn, str, str | Conversation], Awaitable[str]]
+"""Asks a model outside of the conversation, on the turn's account: (turn, instructions, what)."""
 
 SMALLER = 0.5
 """Share of its messages that a request which was too long is cut to before it is sent again."""
@@ -71,10 +89,11 @@ class ContextStep:
         if was_too_long:
             room = min(room, overhead + int(self.size() * SMALLER))
         receipt = _Receipt(turn, self._publish)
+        summarize = self._summarizer(turn, endpoint, system, tools)
         fitted = await self._guard.optional(
             "context",
             "fit",
-            lambda: context.fit(room, overhead, receipt, partial(self._summarize, turn)),
+            lambda: context.fit(room, overhead, receipt, summarize),
             None,
             fits=_context,
             seconds=self.limits.model_call_timeout,
@@ -108,7 +127,7 @@ class ContextStep:
         overhead = self._measure(system, tools)
         room = self.room(endpoint)
         receipt = _Receipt(turn, self._publish)
-        summarize = partial(self._summarize, turn)
+        summarize = self._summarizer(turn, endpoint, system, tools)
         await self._guard.critical(
             "context",
             "compact",
@@ -144,6 +163,17 @@ class ContextStep:
             None,
             fits=lambda value: value is None or callable(value),
         )
+
+    def _summarizer(
+        self, turn: Turn, endpoint: Endpoint, system: str, tools: tuple[ToolSpec, ...]
+    ) -> Summarizer:
+        if not isinstance(endpoint.provider, ICompacting):
+            return partial(self._summarize, turn)
+
+        def sent(messages: tuple[Message, ...]) -> Request:
+            return Request(endpoint.model, messages, system=system, tools=tools)
+
+        return _VendorsSummarizer(turn, endpoint, sent, self._summarize)
 
     def room(self, endpoint: Endpoint) -> int:
         """Return how many tokens of the estimate fit beside the space kept for the answer."""
@@ -189,6 +219,35 @@ class ContextStep:
         if info is not None:
             self._known_model = endpoint, found
         return found
+
+
+class _VendorsSummarizer:
+    """Asks for a summary of a text, or the vendor for one of the conversation as it would be sent.
+
+    The vendor then reads what it has in its cache. It fits `Summarizer`.
+    """
+
+    __slots__ = ("_endpoint", "_sent", "_summarize", "_turn")
+
+    def __init__(
+        self,
+        turn: Turn,
+        endpoint: Endpoint,
+        sent: Callable[[tuple[Message, ...]], Request],
+        summarize: Summarize,
+    ) -> None:
+        self._turn = turn
+        self._endpoint = endpoint
+        self._sent = sent
+        self._summarize = summarize
+
+    async def __call__(self, instructions: str, text: str) -> str:
+        return await self._summarize(self._turn, instructions, text)
+
+    async def of_conversation(self, messages: tuple[Message, ...], instructions: str = "") -> str:
+        """Return the vendor's summary of the messages. Raises `ProviderError`."""
+        asked = Conversation(self._endpoint, self._sent(messages))
+        return await self._summarize(self._turn, instructions, asked)
 
 
 class _Receipt:

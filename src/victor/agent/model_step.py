@@ -10,7 +10,7 @@ from typing import Any
 
 from victor import tokens
 from victor.agent.admission import AdmittedProvider
-from victor.agent.context_step import ContextStep
+from victor.agent.context_step import ContextStep, Conversation
 from victor.agent.event_bus import EventBus
 from victor.agent.guard import describe
 from victor.agent.metering import MeteredProvider
@@ -20,6 +20,7 @@ from victor.agent.request_notes import RequestNotes, explained, spent
 from victor.agent.stages import Stages
 from victor.agent.structured_output import answering
 from victor.agent.turn import Limits, Turn
+from victor.agent.vendors_summary import vendors_own
 from victor.budget import NOTHING, Amounts, Budget, BudgetLimits
 from victor.calibration import Fit
 from victor.endpoints import Admission
@@ -244,17 +245,21 @@ class ModelStep:
             cost = self.context.model_info(chosen).cost(reply.usage)
         return cost
 
-    async def _summarize(self, turn: Turn, instructions: str, text: str) -> str:
-        """Ask a model of the current provider, outside of the conversation.
+    async def _summarize(self, turn: Turn, instructions: str, what: str | Conversation) -> str:
+        """Ask a model of the current provider for a summary, outside of the conversation.
 
         Raises `ProviderError` or `BudgetExceeded`.
         """
-        endpoint = self.endpoint()
-        model = self.limits.summary_model or endpoint.model
-        request = Request(model=model, messages=(user(text),), system=instructions)
-        served = Endpoint(endpoint.provider, model)
-        size = tokens.of_text(instructions) + tokens.of_text(text)
-        provider, metered = self._drawing(turn, served, request, size)
+        if isinstance(what, Conversation):
+            served, request = vendors_own(what.endpoint, instructions), what.request
+            size, cached = self.context.size() + self.context.overhead, self._cached
+        else:
+            endpoint = self.endpoint()
+            model = self.limits.summary_model or endpoint.model
+            request = Request(model=model, messages=(user(what),), system=instructions)
+            served = Endpoint(endpoint.provider, model)
+            size, cached = tokens.of_text(instructions) + tokens.of_text(what), 0
+        provider, metered = self._drawing(turn, served, request, size, cached=cached)
         answered = NOTHING
         try:
             reply = await self._stages.chat.reply(provider, request, _unheard)

@@ -186,7 +186,8 @@ class Settings(BaseModel):
 
     context_compaction_strategy: str = "hybrid"
     """How a context that grew too large is made smaller: `truncation`, `summarization`, `semantic`,
-    `hybrid`, or `custom` and other names once registered."""
+    `hybrid`, `native` (the vendor's own summary where it writes one, else `hybrid`), `tool_results`,
+    or `custom` and other names once registered."""
 
     context_compaction_threshold: float = Field(default=0.8, gt=0, le=1)
     """Share of the window from which the context is compacted; above 0, at most 1."""

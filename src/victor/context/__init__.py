@@ -47,4 +47,5 @@ def strategies(
         "semantic": partial(loaded, "semantic", "SemanticStrategy", likeness),
         "summarization": partial(loaded, "summarization", "SummarizationStrategy"),
         "hybrid": partial(loaded, "hybrid", "HybridStrategy", likeness),
+        "native": partial(loaded, "native", "NativeStrategy", likeness),
     }

@@ -70,7 +70,7 @@ class SummarizationStrategy(TargetedStrategy):
         parts = steps.blocks(context.messages, request.count)
         if sum(part.tokens for part in parts) <= request.target_tokens:
             return context
-        return Context(await summarized(parts, _newest(parts, request), request))
+        return Context(await summarized(parts, newest(parts, request), request))
 
 
 async def summarized(
@@ -92,12 +92,28 @@ async def summarized(
     if not left_out:
         return steps.joined(parts, kept)
     text = record(left_out, request.target_tokens * _RECORD_CHARACTERS)
-    instructions = INSTRUCTIONS + (_FOCUS.format(request.focus) if request.focus else "")
-    answer = (await request.summarize(instructions, text)).strip()
-    if not answer:
+    answer = await request.summarize(focused(request.focus), text)
+    return with_summary(parts, kept, request, answer)
+
+
+def focused(focus: str) -> str:
+    """Return the instructions of a summary that keeps `focus` above all; empty: nothing does."""
+    return INSTRUCTIONS + (_FOCUS.format(focus) if focus else "")
+
+
+def with_summary(
+    parts: tuple[Block, ...], kept: set[int], request: CompactionRequest, answer: str
+) -> tuple[Message, ...]:
+    """Return the kept blocks, with `answer` in the place of the others.
+
+    Raises `CompactionError` where that is no summary.
+    """
+    if not answer.strip():
         raise CompactionError("The model answered the request for a summary with nothing.")
+    kept = {index for index in kept if parts[index].kind is not Kind.SUMMARY}
+    left_out = [part for index, part in enumerate(parts) if index not in kept]
     room = int(request.target_tokens * _SUMMARY)
-    note = user(f"{steps.SUMMARY}\n{_cut(answer, room)}{_files(left_out)}")
+    note = user(f"{steps.SUMMARY}\n{_cut(answer.strip(), room)}{_files(left_out)}")
     return steps.joined(parts, kept, note)
 
 
@@ -117,7 +133,8 @@ def record(parts: Iterable[Block], characters: int) -> str:
     return f"{text[:half]}\n\n[... the middle is missing ...]\n\n{text[-half:]}"
 
 
-def _newest(parts: tuple[Block, ...], request: CompactionRequest) -> set[int]:
+def newest(parts: tuple[Block, ...], request: CompactionRequest) -> set[int]:
+    """Return the indices of what stays beside a summary: the user's words and the newest steps."""
     target = request.target_tokens
     kept = steps.pinned(parts, target)
     left = int(target * (1 - _SUMMARY)) - sum(parts[index].tokens for index in kept)

@@ -22,12 +22,18 @@ from victor.protocols.checkpoint import (
     folder_state,
 )
 from victor.protocols.config import IConfigProvider
-from victor.protocols.context import CompactionRequest, ICompactionStrategy, Summarizer
+from victor.protocols.context import (
+    CompactionRequest,
+    ICompactionStrategy,
+    IConversationSummarizer,
+    Summarizer,
+)
 from victor.protocols.observer import Emit, IObserver
 from victor.protocols.prompt import INoteContributor, IPromptContributor, PromptContext
 from victor.protocols.provider import (
     Ability,
     Endpoint,
+    ICompacting,
     IProvider,
     IRetries,
     ITokenCounting,
@@ -112,8 +118,10 @@ __all__ = [
     "IApprover",
     "IAttachments",
     "ICheckpointStore",
+    "ICompacting",
     "ICompactionStrategy",
     "IConfigProvider",
+    "IConversationSummarizer",
     "IFileImages",
     "INoteContributor",
     "IObserver",

@@ -15,6 +15,18 @@ Summarizer: TypeAlias = Callable[[str, str], Awaitable[str]]
 """Asks a model: (instructions, text) to the answer's text. Raises `ProviderError`."""
 
 
+@runtime_checkable
+class IConversationSummarizer(Protocol):
+    """A `Summarizer` that can also have the vendor sum up a conversation: an optional addition."""
+
+    async def of_conversation(self, messages: tuple[Message, ...], instructions: str = "") -> str:
+        """Return the vendor's summary of the messages; `instructions` take the place of its own.
+
+        Raises `ProviderError`.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class CompactionRequest:
     """What a strategy is told beside the context: how far to go, and with which means."""

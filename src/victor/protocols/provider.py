@@ -131,6 +131,18 @@ class ITokenCounting(Protocol):
         ...
 
 
+@runtime_checkable
+class ICompacting(Protocol):
+    """A provider whose vendor sums up conversations itself: an optional addition to `IProvider`."""
+
+    def summarize(self, request: Request, instructions: str = "") -> AsyncIterator[ReplyDelta]:
+        """Make a call whose answer is a summary of the conversation, as text.
+
+        `instructions` take the place of the vendor's own. Raises `ProviderError`.
+        """
+        ...
+
+
 TextCounter: TypeAlias = Callable[[str], int]
 """Gives the tokens of a text."""
 

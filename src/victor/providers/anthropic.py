@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from victor.endpoints import RECORDS
 from victor.events import ReplyDelta
 from victor.messages import Request
 from victor.protocols import ModelInfo
-from victor.providers.anthropic_wire import ReplyReader, beta_headers, encode_request
+from victor.providers.anthropic_wire import (
+    ReplyReader,
+    beta_headers,
+    compaction,
+    encode_request,
+    joined,
+)
 from victor.providers.catalog import model_info
 from victor.providers.connection import ClientPerLoop
 from victor.providers.errors import (
@@ -84,22 +91,41 @@ class AnthropicProvider:
         key = getattr(self._client, "api_key", None) if self._client else self._api_key
         return hash(key or os.environ.get(KEY_VARIABLE))
 
-    async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
+    def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
         """Make one model call. Raises `ProviderError`."""
+        return self._answered(request)
+
+    def summarize(
+        self, request: Request, instructions: str = ""
+    ) -> AsyncGenerator[ReplyDelta, None]:
+        """Let the vendor sum up the conversation: a beta of its API, of the newer models.
+
+        `instructions` take the place of the vendor's own. Raises `ProviderError`.
+        """
+        return self._answered(request, *compaction(instructions))
+
+    async def _answered(
+        self,
+        request: Request,
+        more: Mapping[str, Any] = MappingProxyType({}),
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> AsyncGenerator[ReplyDelta, None]:
+        """Make a call with `more` in its body; with more, the answer comes as a whole."""
         client = self._client or await self._clients.get()
         import anthropic
 
         site = self._site(client, request.model)
         most = self.model_info(request.model).max_output
         body = encode_request(request, request.max_tokens or min(most, _DEFAULT_MAX_TOKENS))
-        body["stream"] = streaming = self._streaming and not _streams_otherwise(client)
+        body.update(more)
+        body["stream"] = streaming = self._streaming and not more and not _streams_otherwise(client)
         reader = ReplyReader(site)
         # The answer stays plain JSON: the SDK's models would cost more than all else per chunk,
         # and its `create` warns about older models, which is fatal under `-W error`.
         sent = client.post(
             "/v1/messages",
             body=body,
-            options={"headers": beta_headers(request.model), "max_retries": 0},
+            options={"headers": joined(beta_headers(request.model), headers), "max_retries": 0},
             cast_to=object,
             stream=True,
             stream_cls=anthropic.AsyncStream[object],

@@ -45,6 +45,7 @@ _STOP_REASONS = {
     "stop_sequence": StopReason.END,
     "tool_use": StopReason.TOOL_USE,
     "max_tokens": StopReason.MAX_TOKENS,
+    "compaction": StopReason.END,
     "pause_turn": StopReason.PAUSE,
     "refusal": StopReason.REFUSAL,
     "model_context_window_exceeded": StopReason.CONTEXT_EXCEEDED,
@@ -90,6 +91,23 @@ def beta_headers(model: str) -> dict[str, str]:
     if thinking and "block_binding" in thinking:
         return {"anthropic-beta": "thinking-binding-controls-2026-08-01"}
     return {}
+
+
+def joined(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of both; where both name betas, all of them."""
+    names = one.keys() | other.keys()
+    return {
+        name: ",".join(part[name] for part in (one, other) if name in part)
+        for name in sorted(names)
+    }
+
+
+def compaction(instructions: str) -> tuple[Json, dict[str, str]]:
+    """Return what makes a call one for a summary: what the body has more, and its headers."""
+    asked: Json = {"type": "summarize"}
+    if instructions:
+        asked["instructions"] = instructions
+    return {"compaction": asked}, {"anthropic-beta": "compact-2026-09-04"}
 
 
 def _thinking(model: str) -> Json | None:
@@ -304,6 +322,8 @@ class ReplyReader:
                 yield TextDelta(self._text(block, "text"))
             case "thinking" if block.get("thinking"):
                 yield ThinkingDelta(self._text(block, "thinking"))
+            case "compaction" if block.get("content"):
+                yield TextDelta(self._text(block, "content"))
             case "redacted_thinking":
                 yield ThinkingDelta("", REDACTED + self._text(block, "data"))
             case "tool_use":
@@ -327,7 +347,7 @@ class ReplyReader:
         yield from self.read({"type": "message_start", "message": message})
         for index, block in enumerate(content):
             yield from self._start({"index": index, "content_block": block})
-            if isinstance(block, dict) and block.get("signature"):
+            if isinstance(block, dict) and block.get("signature") and "thinking" in block:
                 yield ThinkingDelta("", self._text(block, "signature"))
             yield from self._stop({"index": index})
         self._stop_reason = str(message.get("stop_reason") or "")
