@@ -12,6 +12,8 @@ from victor.protocols import Record
 
 ENDS = frozenset({"ended", "failed", "cancelled"})
 """The kinds of records that end a turn and say what it took."""
+IMPORTED = "imported"
+"""In the data of records that came from a file: nobody knows who wrote what is in them."""
 
 
 @dataclass(frozen=True, slots=True)

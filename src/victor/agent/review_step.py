@@ -5,6 +5,7 @@ from __future__ import annotations
 from victor.agent.event_bus import EventBus
 from victor.agent.stages import Stages
 from victor.events import ApprovalRequested, ToolCallReviewed, ToolCallRewritten
+from victor.history import IMPORTED
 from victor.messages import Effect, Message, Text, ToolCall, ToolResult
 from victor.protocols import Allow, Ask, CallReview, Deny, Mode, Record, Rewrite, Verdict
 
@@ -76,11 +77,13 @@ class ReviewStep:
         """Let safety know what a recorded conversation has heard and read.
 
         Of a turn's messages only what the person wrote counts: its first one, without the notes
-        behind.
+        behind. What was imported may be anybody's.
         """
         heard = ""
         for record in records:
-            if record.kind == "user" and record.message is not None and record.turn_id != heard:
+            if record.data.get(IMPORTED):
+                self.read_from(("a session that was imported",))
+            elif record.kind == "user" and record.message is not None and record.turn_id != heard:
                 heard = record.turn_id
                 self.hear(_first_text(record.message))
                 self.read_from(tuple(map(str, record.data.get("sources", ()))))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from victor.cli.findings import Finding, State
 from victor.errors import SessionError, VictorError
+from victor.visible import one_line
 
 if TYPE_CHECKING:
     from victor.storage.salvage import SalvageReport
@@ -117,7 +118,7 @@ def _told(report: SalvageReport, path: Path) -> Iterator[str]:
     for session in report.sessions:
         if session.lost:
             total = session.kept + session.lost
-            yield f"  {session.info.id}: {session.kept} of {total} ({session.info.title})"
+            yield f"  {session.info.id}: {session.kept} of {total} ({one_line(session.info.title)})"
     if not lost and not report.log:
         yield "Nothing is known to be lost."
     yield f"The damaged file is kept as {report.damaged}."

@@ -86,7 +86,7 @@ class Record:
     context: tuple[Message, ...] = ()
     """With `compacted`: the messages that the model sees from here on."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """Figures, such as usage and seconds."""
+    """Figures, such as usage and seconds. `imported` stands with all that came from a file."""
     time: float = 0.0
     """Seconds since the epoch; the store fills it in."""
     intents: tuple[Intent, ...] = ()

@@ -20,6 +20,7 @@ from victor.messages import Message, Part, Role
 from victor.protocols import Record, SessionInfo
 from victor.storage.codec import decode, encode
 from victor.storage.totals import Figures, totals
+from victor.visible import one_line
 
 VERSION = 1
 """The form of the file that this module writes and reads."""
@@ -101,6 +102,10 @@ def _info(form: Any) -> SessionInfo:
     if type(parent_turn) is not int or not 0 <= parent_turn < 2**31:
         raise ValueError("`parent_turn` is no number of a turn")
     values["tags"] = tuple(sorted({_text(tag, "tags") for tag in tags}))
+    # They are typed in commands and shown by them.
+    for name in (values["id"], values["parent"], *values["tags"]):
+        if not name.isprintable() or name != name.strip():
+            raise ValueError(f"{one_line(name)!r} can be no session's id, and no tag")
     return SessionInfo(**values, parent_turn=parent_turn)
 
 

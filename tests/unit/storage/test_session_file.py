@@ -40,6 +40,7 @@ RECORDS = (
 
 TEXT = st.text(alphabet=st.characters(), max_size=20)
 PLAIN = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
+NAMES = PLAIN.filter(str.isprintable).map(str.strip)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
@@ -91,15 +92,15 @@ ENTRIES = st.one_of(
 )
 INFOS = st.builds(
     SessionInfo,
-    id=PLAIN.filter(bool),
+    id=NAMES.filter(bool),
     title=PLAIN,
     workspace=PLAIN,
     provider=PLAIN,
     model=PLAIN,
     created=TIMES,
     updated=TIMES,
-    tags=st.sets(PLAIN, max_size=2).map(sorted).map(tuple),
-    parent=PLAIN,
+    tags=st.sets(NAMES, max_size=2).map(sorted).map(tuple),
+    parent=NAMES,
     parent_turn=st.integers(0, 99),
 )
 
@@ -151,6 +152,10 @@ def with_record(number: int, **changes: object) -> str:
         ("[" * 100_000, "Line 1: .*nested too deeply"),
         (with_head(id=""), "no id"),
         (with_head(id="\ud800"), "surrogates"),
+        (with_head(id="s\x1b]0;owned\x07"), "can be no session's id"),
+        (with_head(id="s1\n"), "can be no session's id"),
+        (with_head(parent="s\u202e1"), "can be no session's id"),
+        (with_head(tags=["a\x9b2J"]), "and no tag"),
         (with_head(title=5), "`title` is no text"),
         (with_head(created="now"), "`created` is no time"),
         (with_head(updated=1e18), "`updated` is no time"),

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from victor import labels
 from victor.errors import SessionError, SessionNotFound, UnknownNameError
-from victor.history import as_it_ended, inherited, restored, turns, words_of
+from victor.history import IMPORTED, as_it_ended, inherited, restored, turns, words_of
 from victor.messages import Message
 from victor.protocols import ISessionStore, Record, SessionInfo, SessionMatch
 
@@ -213,6 +213,7 @@ class SessionCoordinator:
     ) -> SessionInfo:
         """Record the session that an export holds, under another id or workspace if named.
 
+        Each of its records says that it is `imported`: who wrote the words in it, nobody knows.
         Raises `SessionError`, and then nothing was recorded.
         """
         if self._read is None:
@@ -224,7 +225,8 @@ class SessionCoordinator:
                 f"The session {info.id!r} is recorded already.",
                 hint="Delete that one first, or take this one in with --new-id (`as_id`).",
             )
-        await self._store.add(info, records)
+        marked = (replace(one, data={**one.data, IMPORTED: True}) for one in records)
+        await self._store.add(info, tuple(marked))
         return await self._store.info(info.id)
 
     async def delete(self, session_id: str) -> None:

@@ -367,6 +367,7 @@ async def test_an_export_is_made_of_the_cleaned_session_and_taken_in_again() -> 
     assert (await session.add("s1", as_id="s2", workspace="/here")).workspace == "/here"
     await session.delete("s1")
     assert await session.add("s1") == before
+    assert all(record.data["imported"] for record in await session.load("s1"))
     with pytest.raises(SessionError, match="made without"):
         await SessionCoordinator(store).add("s1")
 
