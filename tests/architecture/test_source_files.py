@@ -28,6 +28,7 @@ CATCHES_EXCEPTION = {
     "agent/tool_claims.py",
     "agent/tool_runs.py",
     "cli/app.py",
+    "mcp/login.py",
     "mcp/server.py",
     "plugins.py",
 }

@@ -66,6 +66,29 @@ def approve(options: Options, name: str, yes: bool) -> int:
 
 
 @mcp.command()
+@click.argument("name")
+@_with_options
+def login(options: Options, name: str) -> int:
+    """Sign in to a server that asks for it, in your browser.
+
+    What it gives for that is kept in a file that only you can read, and renewed by itself.
+    """
+    from victor.cli.mcp_sign_in import run_login
+
+    return run_login(options, name)
+
+
+@mcp.command()
+@click.argument("name")
+@_with_options
+def logout(options: Options, name: str) -> int:
+    """Forget the sign-in at a server."""
+    from victor.cli.mcp_sign_in import run_logout
+
+    return run_logout(options, name)
+
+
+@mcp.command()
 @click.argument("name", required=False)
 @_with_options
 def resources(options: Options, name: str | None) -> None:

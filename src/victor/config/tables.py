@@ -23,6 +23,19 @@ class Permissions(TypedDict, total=False):
     """Calls that never run. They win over `ask`, which wins over `allow`."""
 
 
+class McpSignIn(TypedDict, total=False):
+    """What a server that asks for a sign-in must be told, where it does not take anybody."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # read by pydantic
+
+    client_id: str
+    """What Victor is registered as there."""
+    client_secret: str
+    """`${NAME}` or `${keyring:NAME}`, where the registration has a secret."""
+    port: Annotated[int, Field(ge=1, le=65_535)]
+    """The port of `http://127.0.0.1:PORT/callback` that is registered there."""
+
+
 class McpServer(TypedDict, total=False):
     """A server of tools: a program that is started, or an address."""
 
@@ -34,7 +47,9 @@ class McpServer(TypedDict, total=False):
     """Names of environment variables that the program is given beside the harmless ones."""
     url: Annotated[str, Field(pattern=r"^https?://")]
     headers: dict[str, str]
-    """`${NAME}` in a value is taken from the environment; a secret has to be."""
+    """`${NAME}` in a value is taken from the environment, `${keyring:NAME}` from the system's
+    keyring; a secret has to be."""
+    oauth: McpSignIn
     read_only: tuple[str, ...]
     """Tools that change nothing, by your word; a server's own is not taken."""
     targets: dict[str, tuple[str, ...]]

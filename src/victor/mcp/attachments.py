@@ -65,7 +65,8 @@ async def prompt(
         raise ToolError(f"{asked_for.command} is not approved. `victor mcp approve {name}` asks.")
     arguments = arguments_of(asked_for, mention.rest)
     result = await server.prompt(asked_for.name, arguments, environment.timeout)
-    return _attached(mention.typed, result, server.options.source, environment)
+    found = _attached(mention.typed, result, server.options.source, environment)
+    return found.with_text(server.concealed(found.text))
 
 
 def _attached(

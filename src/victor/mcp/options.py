@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from victor.config.keyring import ask_keyring
 from victor.errors import ConfigError
 
 HARMLESS = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER")
 """What every server is given of the environment."""
 
+SHORTEST_SECRET = 8
+"""Characters from which on a value is cut out of texts: a shorter one is an ordinary word, too."""
+
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_VARIABLE = re.compile(r"\$\{(keyring:)?([\w.-]+)\}")
 _SECRET = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECASE)
 
 
@@ -31,6 +35,12 @@ class ServerOptions:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     read_only: frozenset[str] = frozenset()
     targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    client_id: str = ""
+    """What Victor is registered as at the server, where it is by hand."""
+    secret: str = field(default="", repr=False)
+    """The name of the secret that belongs to it, as in `headers`."""
+    port: int = 0
+    """Where the browser comes back to after a sign-in; 0: any that is free."""
 
     @classmethod
     def of(cls, name: str, told: Mapping[str, Any]) -> ServerOptions:
@@ -45,15 +55,28 @@ class ServerOptions:
             raise ConfigError(f"mcp_servers.{name}: give either a command or a url.")
         headers = dict(told.get("headers") or {})
         for header, value in headers.items():
-            if _SECRET.search(header) and not _VARIABLE.search(value):
-                raise ConfigError(
-                    f"mcp_servers.{name}.headers.{header} holds a secret in plain text.",
-                    hint="Name an environment variable in its place, as in 'Bearer ${MY_TOKEN}'.",
-                )
+            if _SECRET.search(header):
+                _refuse_plain(f"mcp_servers.{name}.headers.{header}", value)
+        oauth = dict(told.get("oauth") or {})
+        if oauth and command:
+            raise ConfigError(f"mcp_servers.{name}: oauth is for a url, not for a command.")
+        _refuse_plain(f"mcp_servers.{name}.oauth.client_secret", oauth.get("client_secret", ""))
         args, env = tuple(told.get("args") or ()), tuple(told.get("env") or ())
         read_only = frozenset(told.get("read_only") or ())
         targets = {tool: tuple(names) for tool, names in (told.get("targets") or {}).items()}
-        return cls(name, command, args, env, url, headers, read_only, targets)
+        return cls(
+            name,
+            command,
+            args,
+            env,
+            url,
+            headers,
+            read_only,
+            targets,
+            client_id=oauth.get("client_id", ""),
+            secret=oauth.get("client_secret", ""),
+            port=oauth.get("port", 0),
+        )
 
     @property
     def identity(self) -> str:
@@ -75,18 +98,58 @@ class ServerOptions:
         """Return the environment that its process gets: harmless variables, and those named."""
         return {name: os.environ[name] for name in (*HARMLESS, *self.env) if name in os.environ}
 
-    def sent_headers(self) -> dict[str, str]:
-        """Return the headers with their secrets. Raises `ConfigError` where one is not set."""
-        return {header: self._filled(header, value) for header, value in self.headers.items()}
+    @property
+    def signs_itself(self) -> bool:
+        """Whether a header of the settings says who asks."""
+        return any(header.lower() == "authorization" for header in self.headers)
 
-    def _filled(self, header: str, value: str) -> str:
-        def of_environment(match: re.Match[str]) -> str:
-            found = os.environ.get(match[1])
+    def sent_headers(self) -> dict[str, str]:
+        """Return the headers with their secrets. Raises `ConfigError` where one is not set.
+
+        The keyring may take its time.
+        """
+        return {
+            header: self._filled(f"headers.{header}", value)
+            for header, value in self.headers.items()
+        }
+
+    def client_secret(self) -> str:
+        """Return the secret of the registration. Raises `ConfigError` where it is not set."""
+        return self._filled("oauth.client_secret", self.secret)
+
+    def secrets(self) -> frozenset[str]:
+        """Return what must not be shown of the headers and variables, as far as it is there."""
+        named = (name for name in self.env if _SECRET.search(name))
+        found = [os.environ.get(name, "") for name in named]
+        for value in (*self.headers.values(), self.secret):
+            found += [_found(match) or "" for match in _VARIABLE.finditer(value)]
+        return frozenset(value for value in found if len(value) >= SHORTEST_SECRET)
+
+    def _filled(self, where: str, value: str) -> str:
+        def secret(match: re.Match[str]) -> str:
+            found = _found(match)
             if not found:
+                place, remedy = (
+                    ("in the keyring", f"Run: keyring set victor {match[2]}")
+                    if match[1]
+                    else ("in the environment", "")
+                )
                 raise ConfigError(
-                    f"mcp_servers.{self.name}.headers.{header}: {match[1]} is not set in the"
-                    " environment."
+                    f"mcp_servers.{self.name}.{where}: {match[2]} is not set {place}.", hint=remedy
                 )
             return found
 
-        return _VARIABLE.sub(of_environment, value)
+        return _VARIABLE.sub(secret, value)
+
+
+def _found(match: re.Match[str]) -> str | None:
+    return ask_keyring(match[2]) if match[1] else os.environ.get(match[2])
+
+
+def _refuse_plain(where: str, value: str) -> None:
+    if value and not _VARIABLE.search(value):
+        raise ConfigError(
+            f"{where} holds a secret in plain text.",
+            hint="Name an environment variable in its place, as in 'Bearer ${MY_TOKEN}', or an"
+            " entry of the keyring: '${keyring:my-token}'.",
+        )

@@ -130,7 +130,7 @@ async def read(server: Server, uri: str, seconds: float, *, sees_images: bool) -
     text, images = contents_shown(result.contents, sees_images=sees_images)
     if not text and not images:
         text = "[It is empty.]"
-    return ToolOutput(text, source=server.options.source, images=images)
+    return ToolOutput(server.concealed(text), source=server.options.source, images=images)
 
 
 def named(servers: tuple[Server, ...], name: str) -> Server:

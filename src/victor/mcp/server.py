@@ -15,18 +15,22 @@ from victor.errors import ToolError
 from victor.mcp.changes import heard, listen, tells_of_resources
 from victor.mcp.definition import Definition
 from victor.mcp.faults import described
+from victor.mcp.http import talk_to
 from victor.mcp.listing import Offered, listed
-from victor.mcp.options import ServerOptions
+from victor.mcp.options import SHORTEST_SECRET, ServerOptions
+from victor.mcp.sign_ins import SignIn
 from victor.mcp.stdio import program
 from victor.visible import one_line
 
 if TYPE_CHECKING:
+    import httpx2
     from mcp import Client
     from mcp_types import CallToolResult, GetPromptResult, ReadResourceResult
 
 _T = TypeVar("_T")
 
 START_SECONDS = 30.0
+UNAUTHORIZED = 401
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
 """Seconds before it is connected again; doubled each time."""
 
@@ -44,7 +48,7 @@ class State(StrEnum):
 class Server:
     """A server and the connection to it, which a task of its own holds."""
 
-    def __init__(self, options: ServerOptions, folder: Path, logs: Path) -> None:
+    def __init__(self, options: ServerOptions, folder: Path, logs: Path, sign_in: SignIn) -> None:
         """`folder` is where a program starts in, `logs` where its stderr is kept."""
         self.options = options
         self.state = State.STARTING
@@ -54,6 +58,10 @@ class Server:
         """What it offers now, or did before it ended."""
         self._folder = folder
         self.log = logs / f"{options.name}.log"
+        self._sign_in = sign_in
+        self._secrets: frozenset[str] = frozenset()
+        self._unsigned = False
+        """Whether the last answer was that it does not know who asks."""
         self._client: Client | None = None
         self._settled = asyncio.Event()
         self._woken = asyncio.Event()
@@ -123,14 +131,17 @@ class Server:
         except TimeoutError:
             raise ToolError(f"{what} of {name} gave nothing in {seconds:.0f} s.{unknown}") from None
         except MCPError as error:
-            if error.code == CONNECTION_CLOSED:
+            if error.code == CONNECTION_CLOSED or self._unsigned:
                 self._wake(lost=True)
+            if self._unsigned:
+                raise ToolError(f"{name}: {self._why_unsigned()}") from None
             if self._lost or self._client is not client:
                 raise ToolError(f"The MCP server {name} ended while {what} ran.{unknown}") from None
-            raise ToolError(f"{name}: {one_line(str(error), 1_000)}") from None
+            raise ToolError(self.concealed(f"{name}: {one_line(str(error), 1_000)}")) from None
         except Exception as error:  # noqa: BLE001  # the SDK raises what its parts raise
             self._wake(lost=True)
-            raise ToolError(f"The call of {what} failed: {described(error)}") from None
+            said = self.concealed(described(error))
+            raise ToolError(f"The call of {what} failed: {said}") from None
 
     async def aclose(self) -> None:
         """End the connection, and a program with all that it started."""
@@ -151,7 +162,9 @@ class Server:
             except TimeoutError:
                 self.failure = f"it did not answer within {START_SECONDS:.0f} s"
             except Exception as error:  # noqa: BLE001  # as above; it is tried again
-                self.failure = described(error)
+                self.failure = self.concealed(described(error))
+                if self._unsigned:
+                    self.failure = self._why_unsigned()
             finally:
                 self._client = None
             if self._closed:
@@ -167,6 +180,7 @@ class Server:
         """Connect, and return when the connection is lost."""
         # It takes a second, in which the loop has other things to do.
         await asyncio.to_thread(import_module, "mcp")
+        self._secrets = await asyncio.to_thread(self.options.secrets)
         from mcp import Client
 
         self._lost = False
@@ -200,15 +214,37 @@ class Server:
             async with program(options, self._folder, self.log, lost) as streams:
                 yield streams
             return
-        import httpx2
-        from mcp.client.streamable_http import streamable_http_client
-
-        waits = httpx2.Timeout(30.0, read=300.0)
-        async with (
-            httpx2.AsyncClient(headers=options.sent_headers(), timeout=waits) as http,
-            streamable_http_client(options.url, http_client=http) as streams,
-        ):
+        headers = await asyncio.to_thread(options.sent_headers)
+        self._unsigned = False
+        async with talk_to(options.url, headers, self._signature(), self._answered) as streams:
             yield streams
+
+    def _signature(self) -> httpx2.Auth | None:
+        """Return what signs requests where a person has signed in. Raises `ConfigError`."""
+        self._sign_in.changed()
+        if self.options.signs_itself or not self._sign_in.kept:
+            return None
+        from victor.mcp.oauth import signed
+
+        return signed(self.options, self._sign_in)
+
+    def _answered(self, status: int) -> None:
+        self._unsigned = status == UNAUTHORIZED
+
+    def _why_unsigned(self) -> str:
+        """Return what a person can do about a server that does not know who asks."""
+        if self.options.signs_itself:
+            return "it does not accept the header Authorization of the settings"
+        return f"it wants you to sign in: run `victor mcp login {self.options.name}`"
+
+    def concealed(self, text: str) -> str:
+        """Return the text without what must not be shown: secrets that the server was sent."""
+        tokens = self._sign_in.kept.get("tokens", {})
+        sent = (tokens.get("access_token", ""), tokens.get("refresh_token", ""))
+        for secret in (*self._secrets, *sent):
+            if len(secret) >= SHORTEST_SECRET:
+                text = text.replace(secret, "[secret]")
+        return text
 
     async def _heard(self, message: object) -> None:
         """Look at what it offers again where the server says that it has changed."""

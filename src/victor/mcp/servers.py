@@ -19,6 +19,7 @@ from victor.mcp.offers import Offer, Prompt
 from victor.mcp.options import ServerOptions
 from victor.mcp.resources import ListResources, ReadResource
 from victor.mcp.server import Server, State
+from victor.mcp.sign_ins import SignIns
 from victor.mcp.tool import McpTool
 from victor.messages import ToolCall
 from victor.protocols import (
@@ -31,6 +32,9 @@ from victor.protocols import (
     ToolEnvironment,
 )
 from victor.visible import one_line
+
+SIGN_INS = "mcp-sign-ins"
+"""The folder of sign-ins, in that of the user's data."""
 
 Tell = Callable[[str, str], None]
 """Lets a person know of a server, by its name, what is the matter with it."""
@@ -232,9 +236,9 @@ def servers_of(
     data = data or data_folder()
     if config.get("approve") == "never":
         approver = None
-    logs = data / "mcp-logs"
+    logs, sign_ins = data / "mcp-logs", SignIns(data / SIGN_INS)
     return McpServers(
-        tuple(Server(one, folder, logs) for one in options),
+        tuple(Server(one, folder, logs, sign_ins.of(one)) for one in options),
         Approvals(data / "mcp.json"),
         approver=approver,
         tell=tell,

@@ -48,7 +48,7 @@ class McpTool:
         result = await self.server.call(self.definition.name, dict(arguments), seconds)
         text, images = shown(result.content, sees_images=environment.sees_images)
         return ToolOutput(
-            text,
+            self.server.concealed(text),
             is_error=bool(result.is_error),
             source=self.server.options.source,
             images=images,

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from victor.config.keyring import ask_keyring
 from victor.errors import ConfigError, ProviderUnavailable, UnknownNameError
 from victor.protocols import IProvider
 from victor.providers.catalog import default_model
 from victor.providers.exchange import PATIENCE, Patience
-from victor.providers.keys import ask_keyring, key_variables
+from victor.providers.keys import key_variables
 from victor.providers.presets import PRESETS, ollama_address, preset_for
 
 if TYPE_CHECKING:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from victor.config.keyring import ask_keyring
 from victor.providers.presets import PRESETS
-
-SERVICE = "victor"
-"""What keys are kept under in the keyring; the user name is the provider's."""
 
 Keyring: TypeAlias = Callable[[str], str | None]
 """Returns the key that is kept for a provider, or None."""
@@ -54,24 +51,6 @@ def find_key(
             return Key(value, variable)
     value = (keyring or ask_keyring)(provider)
     return Key(value, "the keyring") if value else None
-
-
-def ask_keyring(provider: str) -> str | None:
-    """Return the key that the system's keyring holds for `provider`.
-
-    None without the package `keyring` (the extra of that name), without a keyring, or where it is
-    locked. `keyring set victor openai` puts one in.
-    """
-    try:
-        keyring: Any = import_module("keyring")
-        errors: Any = import_module("keyring.errors")
-    except ModuleNotFoundError:
-        return None
-    try:
-        value = keyring.get_password(SERVICE, provider)
-    except errors.KeyringError:
-        return None
-    return value or None
 
 
 def _revealed(setting: object) -> str:

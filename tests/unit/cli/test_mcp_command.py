@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -113,3 +116,58 @@ def test_where_nothing_is_offered_it_says_so(
     assert run(["mcp", "prompts"]) == ExitCode.DONE
     assert capsys.readouterr().out == "There are none.\n"
     assert run(["mcp", "approve", "none"]) == ExitCode.USAGE
+
+
+def test_signing_in_is_for_services_that_ask_for_it(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["mcp", "login", "notes"]) == ExitCode.USAGE
+    assert "notes is a program: nobody signs in to it" in capsys.readouterr().err
+    assert run(["mcp", "login", "none"]) == ExitCode.USAGE
+    capsys.readouterr()
+    assert run(["mcp", "logout", "notes"]) == ExitCode.DONE
+    assert capsys.readouterr().out == "There was none.\n"
+
+
+def test_signing_in_goes_through_a_browser_and_out_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import webbrowser
+    from urllib.request import urlopen
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    notes = tmp_path / "notes"
+    notes.touch()
+    program = [sys.executable, str(PROGRAM.parent / "guarded_server.py"), str(port), "60"]
+    told = {"guarded": {"url": f"http://127.0.0.1:{port}/mcp"}}
+    monkeypatch.setenv("VICTOR_MCP_SERVERS", json.dumps(told))
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(webbrowser, "open", lambda url: urlopen(url).read())
+    monkeypatch.chdir(tmp_path)
+    server = subprocess.Popen([*program, str(notes), "1"], stderr=subprocess.DEVNULL)
+    try:
+        until_open(port)
+        assert run(["mcp"]) == ExitCode.DONE
+        assert "run `victor mcp login guarded`" in capsys.readouterr().out
+        assert run(["mcp", "login", "guarded"]) == ExitCode.DONE
+        said = capsys.readouterr().out
+        assert f"Sign in at:\n\n  http://127.0.0.1:{port}/authorize?" in said
+        assert "You are signed in to guarded." in said
+        assert run(["mcp"]) == ExitCode.DONE
+        assert "guarded: running" in capsys.readouterr().out
+        assert run(["mcp", "logout", "guarded"]) == ExitCode.DONE
+        assert "is forgotten here" in capsys.readouterr().out
+    finally:
+        server.kill()
+        server.wait()
+
+
+def until_open(port: int) -> None:
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+    raise TimeoutError

@@ -6,8 +6,9 @@ from types import ModuleType
 import pytest
 from pydantic import SecretStr
 
+from victor.config.keyring import ask_keyring
 from victor.providers.choose import choose_provider, create_provider
-from victor.providers.keys import Key, ask_keyring, find_key, key_variables
+from victor.providers.keys import Key, find_key, key_variables
 from victor.providers.reach import address_of, reach
 from victor.testing.loopback import AnthropicLoopback, OpenAILoopback
 
