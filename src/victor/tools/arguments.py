@@ -34,6 +34,11 @@ def fit_arguments(spec: ToolSpec, arguments: JsonObject) -> JsonObject:
         return _object(dict(arguments), schema, "", schema, "argument")
     except _Unfit as unfit:
         raise ToolError(f"{spec.name}: {unfit}.") from None
+    except (AttributeError, TypeError, re.error, RecursionError) as error:
+        # The schema may be anybody's, such as a server's.
+        raise ToolError(
+            f"{spec.name}: arguments cannot be checked, as its schema is not valid: {error}."
+        ) from None
 
 
 def _fit(value: Any, schema: Any, where: str, root: JsonObject) -> Any:
@@ -164,9 +169,14 @@ def _read(text: str) -> Any:
     """Return the JSON value written in `text`; the text itself where there is none."""
     stripped = text.strip()
     try:
-        return json.loads(stripped.lower() if stripped in ("True", "False") else stripped)
-    except ValueError:
+        plain = stripped.lower() if stripped in ("True", "False") else stripped
+        return json.loads(plain, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         return text
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(name)
 
 
 def _is(value: Any, name: str) -> bool:

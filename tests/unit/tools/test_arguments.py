@@ -53,6 +53,12 @@ def test_what_fits_is_returned_as_the_schema_has_it(schema: Any, given: Any, fit
     [
         ({"type": "integer"}, "x", 'a must be a whole number, not "x"'),
         ({"type": "integer"}, 1.5, "a must be a whole number, not 1.5"),
+        ({"type": "number"}, "NaN", 'a must be a number, not "NaN"'),
+        ({"type": "array"}, "[" * 9_000, "a must be a list, not"),
+        ({"type": "integer"}, "1e999", "a must be a whole number, not"),
+        ({"pattern": "("}, "x", "its schema is not valid"),
+        ({"anyOf": 1}, "x", "its schema is not valid"),
+        ({"minimum": "1"}, 2, "its schema is not valid"),
         ({"type": "integer"}, True, "a must be a whole number, not true"),
         ({"type": "string"}, 5, "a must be a text, not 5"),
         ({"type": ["string", "null"]}, 5, "a must be a text or null, not 5"),
@@ -131,6 +137,12 @@ def test_missing_and_unknown_arguments_are_named(given: dict[str, Any], told: st
 def test_null_for_what_may_be_left_out_is_left_out(schema: Any, *, kept: bool) -> None:
     tool = spec({"a": schema}, **{"$defs": {"N": {"type": "null"}}})
     assert fit_arguments(tool, {"a": None}) == ({"a": None} if kept else {})
+
+
+def test_a_schema_that_leads_to_itself_is_told_of() -> None:
+    tool = spec({"a": {"$ref": "#/$defs/a"}}, **{"$defs": {"a": {"$ref": "#/$defs/a"}}})
+    with pytest.raises(ToolError, match="t: arguments cannot be checked"):
+        fit_arguments(tool, {"a": 1})
 
 
 def test_the_model_s_own_arguments_are_not_changed() -> None:

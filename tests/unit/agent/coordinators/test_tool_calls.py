@@ -220,15 +220,25 @@ async def test_the_latest_line_is_told_when_its_time_has_come(
 ) -> None:
     monkeypatch.setattr("victor.agent.tool_progress.INTERVAL_SECONDS", 0)
     events: list[Event] = []
-    progress = ToolProgress(call(), events.append)
-    for line in ("one", "two", "x" * 900):
-        progress.say(line)
-    await asyncio.sleep(0.01)
+    told = asyncio.Event()
+
+    def emit(event: Event) -> None:
+        events.append(event)
+        told.set()
+
+    progress = ToolProgress(call(), emit)
+    progress.say("one")
+    told.clear()
+    progress.say("two")
+    progress.say("x" * 900)
+    await asyncio.wait_for(told.wait(), 5)
+    told.clear()
+    monkeypatch.setattr("victor.agent.tool_progress.INTERVAL_SECONDS", 60)
     progress.say("three")
+    await asyncio.wait_for(told.wait(), 5)
     progress.say("never told")
     progress.end()
     progress.say("too late")
-    await asyncio.sleep(0.01)
     assert [event.line for event in events if isinstance(event, ToolCallProgressed)] == [
         "one",
         "x" * 500,
