@@ -49,7 +49,7 @@ async def test_the_plan_is_an_event_in_every_mode(new: New) -> None:
         (PlanItem("Look around", PlanStatus.DONE), PlanItem("Mend", PlanStatus.IN_PROGRESS))
     )
     assert plan in events
-    assert results(events) == ["The plan has 2 items, 1 of them done."]
+    assert results(events) == ["The list has 2 items, 1 of them done."]
 
 
 async def test_an_item_without_words_is_refused(new: New) -> None:

@@ -123,7 +123,9 @@ async def test_in_other_modes_the_plan_stays_as_it_is(
 ) -> None:
     async with agent(workspace, writes(home), mode=mode, approve="always") as orchestrator:
         response = await orchestrator.chat("Go")
-    assert results(response.messages)[0].is_error
+    assert f"the mode is {mode}" in results(response.messages)[0].content or (
+        "the plan is changed in plan mode only" in results(response.messages)[0].content
+    )
     assert not plan_file(home).exists()
 
 

@@ -231,6 +231,20 @@ def test_a_person_decides_on_a_command_and_sees_all_of_it(
     assert (tmp_path / "made").exists() is made
 
 
+def test_what_is_pasted_is_one_message_however_many_lines_it_has(
+    server: OpenAILoopback, open_terminal: Open
+) -> None:
+    server.add("Read.")
+    terminal = open_terminal("chat")
+    terminal.expect("build>")
+    terminal.type("\x1b[200~first line\nsecond line\nthird\x1b[201~")
+    terminal.expect("third")
+    terminal.type("\n")
+    terminal.expect("Read.")
+    [request] = server.requests
+    assert request["messages"][-1]["content"] == "first line\nsecond line\nthird"
+
+
 def test_slash_commands_change_the_mode_show_the_context_and_undo(
     server: OpenAILoopback, open_terminal: Open, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from victor.cli.terminal import hanging
 from victor.messages import ToolCall
 from victor.protocols import Approval, Ask, Rewrite
 from victor.visible import one_line, visible
@@ -182,11 +183,11 @@ class TerminalApprover:
         left_out = max(0, len(lines) - limit)
         begins_again = len(lines) - _LAST_LINES if left_out else len(lines)
         for line in lines[: begins_again - left_out]:
-            self._console.print(line)
+            self._console.print(hanging(line, 6, self._console.width))
         if left_out:
             self._console.print(Text(f"    … {left_out} more lines …", style="dim"))
         for line in lines[begins_again:]:
-            self._console.print(line)
+            self._console.print(hanging(line, 6, self._console.width))
 
 
 def _all_said(call: ToolCall, question: str) -> bool:

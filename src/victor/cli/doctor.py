@@ -49,10 +49,10 @@ def doctor(workspace: Path | None, as_json: bool, repair: bool) -> int:
     for one in found:
         mark, style = looks.get(one.state, ("BROKEN", "bold red"))
         head = Text.assemble((mark, style), f"  {one.name}: ", readable(one.detail))
-        screen.print(head if whole else hanging(head, 8), soft_wrap=whole)
+        screen.print(head if whole else hanging(head, 8, screen.width), soft_wrap=whole)
         if one.remedy:
             remedy = Text(f"        {readable(one.remedy)}", style="dim")
-            screen.print(remedy if whole else hanging(remedy, 8), soft_wrap=whole)
+            screen.print(remedy if whole else hanging(remedy, 8, screen.width), soft_wrap=whole)
     return ExitCode.FAILED if broken else ExitCode.DONE
 
 

@@ -54,6 +54,8 @@ class LineEditor:
         readline.set_completer_delims("")
         readline.set_completer(self._complete)
         readline.parse_and_bind("tab: complete")
+        # Python switches it off; without it each line of what is pasted is a message of its own.
+        readline.parse_and_bind("set enable-bracketed-paste on")
         readline.set_history_length(_REMEMBERED)
         if self._history is not None:
             try:

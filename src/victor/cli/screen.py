@@ -74,7 +74,10 @@ class Screen:
             self.console.print()
         self._last = "line"
         for renderable in renderables:
-            self.console.print(renderable)
+            # What a text says of its own wrapping is lost in printing.
+            no_wrap = getattr(renderable, "no_wrap", None)
+            overflow = getattr(renderable, "overflow", None)
+            self.console.print(renderable, no_wrap=no_wrap, overflow=overflow)
 
     def finish_answer(self) -> None:
         """Print what is left of the answer: what follows is another one."""

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from victor.cli import slash_modes, slash_sessions, slash_undo, slash_views
 from victor.cli.desk import Command, Desk, Leave
 
+_COLUMN = 28
+"""Where the list of commands says what they do; longer ones have a line of their own."""
+
 
 def is_command(text: str) -> bool:
     """Return whether `text` is a command, and not a message that begins with a path."""
@@ -29,16 +32,18 @@ async def run_command(desk: Desk, text: str) -> None:
 
 
 async def _help(desk: Desk, argument: str) -> None:
-    from rich.padding import Padding
+    from rich.text import Text
 
-    width = max(len(_heading(name)) for name in COMMANDS)
-    longest = max(len(command.summary) for command in COMMANDS.values())
+    from victor.cli.terminal import hanging
+
+    width = desk.console.width
+    column = _COLUMN if width >= 2 * _COLUMN else 6
     for name, command in COMMANDS.items():
-        if width + 4 + longest <= desk.console.width:
-            desk.say(f"  {_heading(name):<{width}}  {command.summary}")
-        else:
-            desk.say(f"  {_heading(name)}")
-            desk.console.print(Padding(command.summary, (0, 0, 0, 6)))
+        heading = f"  {_heading(name)}"
+        if len(heading) + 2 > column:
+            desk.say(heading)
+            heading = ""
+        desk.console.print(hanging(Text(f"{heading:<{column}}{command.summary}"), column, width))
     desk.say("A line that ends with \\ goes on; ``` opens and closes a block of lines.")
     desk.say("Ctrl-C cancels a turn, Ctrl-C twice or Ctrl-D leaves.")
 

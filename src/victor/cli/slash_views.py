@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from victor.errors import VictorError
+from victor.messages import Effect
 from victor.transcript.words import counted as number_of
 from victor.visible import one_line
 
@@ -87,12 +88,13 @@ async def tools(desk: Desk, argument: str) -> None:
     """List the tools."""
     from rich.text import Text
 
-    for spec in desk.orchestrator.tool_coordinator.specs:
-        line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(f"  {one_line(spec.name, 40)}", style="bold")
-        line.append(f"  {spec.effect}  ", style="dim")
-        line.append(one_line(spec.description))
-        desk.console.print(line)
+    specs = desk.orchestrator.tool_coordinator.specs
+    width = max((len(one_line(spec.name, 40)) for spec in specs), default=0)
+    for spec in specs:
+        does = "reads  " if spec.effect is Effect.READ_ONLY else "changes"
+        line = Text.assemble((f"  {one_line(spec.name, 40):<{width}}", "bold"), f"  {does}  ")
+        line.append(one_line(spec.description), style="dim")
+        desk.console.print(line, no_wrap=True, overflow="ellipsis")
 
 
 async def mcp(desk: Desk, argument: str) -> None:
@@ -122,6 +124,9 @@ async def prompt(desk: Desk, argument: str) -> None:
         raise VictorError("This prompt coordinator does not explain itself.")
     parts = explain()
     for part in parts:
-        desk.say(f"  {part}")
+        desk.say(
+            f"{part.contributor} · priority {part.priority} · {part.tokens:,} tokens", style="bold"
+        )
+        desk.say(f"{part.text}\n", style="dim")
     if not parts:
         desk.say("The system prompt is built with the first message.")

@@ -37,10 +37,15 @@ def console(*, plain: bool = False, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
-def hanging(text: Text, indent: int) -> RenderableType:
-    """Return a text whose further lines, where it is wrapped, begin at the column `indent`."""
+def hanging(text: Text, indent: int, width: int) -> RenderableType:
+    """Return a text whose further lines begin at the column `indent`, where `width` is too small.
+
+    So no line looks like one of its own.
+    """
     from rich.table import Table
 
+    if text.cell_len <= width:
+        return text
     row = Table.grid()
     row.add_column(width=indent, no_wrap=True)
     row.add_column(overflow="fold")

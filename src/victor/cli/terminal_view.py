@@ -165,7 +165,8 @@ class TerminalView:
         head.append(f" {main_argument(event.call, max(room, 8))}")
         head.append(seconds, style="dim")
         told = Text(no_wrap=True, overflow="ellipsis")
-        told.append(f"  {summary(event.result)}", style="red" if event.result.is_error else "dim")
+        said = summary(event.result, command=event.call.name == "shell")
+        told.append(f"  {said}", style="red" if event.result.is_error else "dim")
         return [head, told, *diff_lines(event.display)]
 
 

@@ -182,4 +182,5 @@ def _plain_tool_line(event: happened.ToolCallEnded) -> str:
     mark = "failed" if event.result.is_error else "ran"
     name, told = one_line(event.call.name, 40), main_argument(event.call, 100)
     head = f"{name} {told}".rstrip()
-    return f"[{mark}] {head} ({duration(event.seconds)}): {summary(event.result)}"
+    said = summary(event.result, command=event.call.name == "shell")
+    return f"[{mark}] {head} ({duration(event.seconds)}): {said}"

@@ -68,5 +68,5 @@ class Todo:
         environment.emit(PlanChanged(items))
         count = Counter(item.status for item in items)
         some = "1 item" if len(items) == 1 else f"{len(items)} items"
-        said = f"The plan has {some}, {count[PlanStatus.DONE]} of them done."
+        said = f"The list has {some}, {count[PlanStatus.DONE]} of them done."
         return ToolOutput(said, "\n".join(lines(items)))

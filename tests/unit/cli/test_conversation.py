@@ -206,7 +206,7 @@ def test_help_lists_every_command(table: Callable[..., Table]) -> None:
         ("/model other", "scripted · other"),
         ("/model openai:gpt-x", "openai · gpt-x"),
         ("/model openai", "openai · its-default"),
-        ("/tools", "read_only"),
+        ("/tools", "read          reads    Read a file."),
         ("/sessions", "No session is recorded"),
         ("/undo", "There is nothing to undo."),
         ("/health", "config"),

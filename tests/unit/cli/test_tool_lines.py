@@ -41,3 +41,16 @@ def test_a_result_is_told_in_one_line(content: str, told: str) -> None:
 )
 def test_times_are_told_for_people(seconds: float, told: str) -> None:
     assert duration(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[exit code 1]", "[exit code 1]"),
+        ("ok\n[exit code 0]", "ok"),
+        ("a\nb\nFAILED\n[exit code 1]", "FAILED (+2 lines before) [exit code 1]"),
+        ("a\nstill running", "still running (+1 line before)"),
+    ],
+)
+def test_of_a_command_the_last_words_are_told(content: str, told: str) -> None:
+    assert summary(ToolResult("1", content), command=True) == told

@@ -187,6 +187,8 @@ class SafetyCoordinator:
                 return Deny(f"rule deny {rule}")
         if planning:
             return Allow("it is the session's plan")
+        if review.plan:
+            return Deny("the plan is changed in plan mode only")
         grave = self.taint.objection(review, facts, masked=self._confinement.masks)
         keys = narrowest(review, facts)[0] if self._granted else ()
         granted = (key in self._granted and self._granted[key] >= bool(grave) for key in keys)
