@@ -199,3 +199,30 @@ async def test_a_tool_that_fails_to_tell_its_targets_is_asked_about(tmp_path: Pa
     assert [isinstance(result, ToolResult) for result in refused] == [True]
     assert "nothing in it can be vouched for" in refused[0].content
     assert sent == []
+
+
+FLOW = """
+name: answer
+inputs: {boss: ""}
+steps:
+  - id: mail
+    tool: read_mail
+  - id: answer
+    prompt: Answer bob@example.org and {{ inputs.boss }}. The mail says {{ steps.mail }}
+"""
+
+
+async def test_what_a_workflow_quotes_is_no_persons_word_and_its_own_words_are(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "answer.yaml").write_text(FLOW)
+    people = ("eve@evil.example", "bob@example.org", "boss@example.org")
+    async with agent(tmp_path, *map(written, people), "Done.", ephemeral=False) as one:
+        await one.run_workflow(tmp_path / "answer.yaml", {"boss": "boss@example.org"})
+        session = one.session_id
+    assert sent == ["bob@example.org", "boss@example.org"]
+    calls = (call("read_mail"), written("eve@evil.example"))
+    async with agent(tmp_path, *calls, "Done.", ephemeral=False) as one:
+        await one.resume(session)
+        await one.chat("Go on")
+    assert len(sent) == 2

@@ -22,9 +22,18 @@ from victor.errors import SessionError, SessionNotFound, VictorError
 from victor.events import HistoryRepaired, SessionStarted
 from victor.history import in_force, last_number, restored_files
 from victor.intents import Unfinished, unfinished
-from victor.messages import Context, Message
+from victor.messages import Context, Message, Response
 from victor.plans import Plan
-from victor.protocols import Attachment, Endpoint, Mode, PromptContext, Record, SessionInfo
+from victor.protocols import (
+    Attachment,
+    Endpoint,
+    Mode,
+    PromptContext,
+    Record,
+    RunTurn,
+    SessionInfo,
+)
+from victor.protocols.workflow import Talk
 
 _RESTORED = (
     "[The user has undone or redone changes of yours in: {}. They are not as you left them.]"
@@ -53,6 +62,7 @@ class Conversation:
         """The plan that the person has approved, until the model is told."""
         self._unfinished: tuple[tuple[Record, ...], Unfinished] | None = None
         """The record that was resumed, where it broke off in a step of which calls may run again"""
+        self._quotes = False
         self.turn_id = ""
         """The id of the last turn; empty before the first."""
         self.turn_budget: Budget | None = None
@@ -275,9 +285,22 @@ class Conversation:
         note = self._told() if text else ""
         turn = Turn(self.session_id, turn_id, text, facts, check, note=note, budget=budget)
         turn.number = self._turns
+        turn.heard = not self._quotes
         if text:
             turn.attached, self.attached = self.attached, ()
         return turn
+
+    def quoting(self, chat: RunTurn) -> Talk:
+        """Return ways to talk for who puts texts together from his own words and from outputs."""
+
+        async def quote(text: str) -> Response:
+            self._quotes = True
+            try:
+                return await chat(text)
+            finally:
+                self._quotes = False
+
+        return {"chat": quote, "hear": self._parts.turn_loop.hear}
 
     def _told(self) -> str:
         """Return what the model must know of what was done between the turns."""

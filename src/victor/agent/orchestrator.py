@@ -173,10 +173,11 @@ class AgentOrchestrator(RestoreAccess):
         self._enter()
         await self._conversation.begin()
         run, emit = self.workflow_coordinator.run, self._bus.publish
+        talk = self._conversation.quoting(self.chat)
         return await self._bus.guard.critical(
             "workflow",
             "run",
-            lambda: run(workflow, inputs or {}, chat=self.chat, tool=self._run_tool, emit=emit),
+            lambda: run(workflow, inputs or {}, **talk, tool=self._run_tool, emit=emit),
             fits=lambda value: isinstance(value, WorkflowResult),
             seconds=None,
         )

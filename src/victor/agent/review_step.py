@@ -85,7 +85,8 @@ class ReviewStep:
                 self.read_from(("a session that was imported",))
             elif record.kind == "user" and record.message is not None and record.turn_id != heard:
                 heard = record.turn_id
-                self.hear(_first_text(record.message))
+                if record.data.get("heard", True):
+                    self.hear(_first_text(record.message))
                 self.read_from(tuple(map(str, record.data.get("sources", ()))))
             elif record.result is not None:
                 self.learn(record.result)

@@ -28,6 +28,8 @@ class Turn:
     """What its answer must be; None for words."""
     messages: list[Message] = field(default_factory=list)
     """Those that the turn has added to the context so far."""
+    heard: bool = True
+    """Whether the text is the user's own; a workflow puts outputs of its steps into it."""
     note: str = ""
     """What the model is told behind the user's words."""
     attached: tuple[Attachment, ...] = ()

@@ -58,6 +58,10 @@ class TurnLoop:
         self._reviews.remember(records)
         self._model.offering.remember(records)
 
+    def hear(self, words: str) -> None:
+        """Let safety take note of what a person said outside of a turn."""
+        self._reviews.hear(words)
+
     def forget_mode(self) -> None:
         """Tell the model the mode with the next turn, whatever it was told before."""
         self._told_mode = None
@@ -134,11 +138,13 @@ class TurnLoop:
 
     async def _steps(self, turn: Turn) -> Response:
         await self._tools.join()
-        self._reviews.hear(turn.text)
+        if turn.heard:
+            self._reviews.hear(turn.text)
         said = await self._message(turn)
         sources = tuple(dict.fromkeys(one.source for one in turn.attached))
         self._reviews.read_from(sources)
-        data = {"sources": list(sources)} if sources else {}
+        data: dict[str, Any] = {"sources": list(sources)} if sources else {}
+        data |= {} if turn.heard else {"heard": False}
         await self._kept.record(turn, Record("user", turn.id, message=said, data=data))
         self._kept.append(turn, said)
         self._publish(TurnStarted(turn.session_id, turn.id, turn.text))

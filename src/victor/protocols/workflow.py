@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypedDict
 
 from victor.messages import JsonObject, Response, ToolResult
 from victor.protocols.observer import Emit
@@ -23,6 +23,13 @@ RunTool: TypeAlias = Callable[[str, JsonObject], Awaitable[ToolResult]]
 
 ForkChat: TypeAlias = Callable[[], AbstractAsyncContextManager[RunTurn]]
 """Opens a conversation of its own that begins where the current one stands."""
+
+
+class Talk(TypedDict):
+    """Ways to talk for who puts texts together; see `WorkflowRun`."""
+
+    chat: RunTurn
+    hear: Callable[[str], None]
 
 
 class RunStatus(StrEnum):
@@ -90,6 +97,9 @@ class WorkflowRun:
     emit: Emit
     fork: ForkChat | None = None
     """Without it, prompts of parallel steps take turns on `chat`."""
+    hear: Callable[[str], None] = field(default=lambda _: None)
+    """Takes the words that are the author's or the person's own. What `chat` is given has outputs
+    of steps in it, and so is nobody's."""
 
 
 class IWorkflowRunner(Protocol):

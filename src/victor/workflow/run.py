@@ -36,6 +36,7 @@ from victor.workflow.model import (
     fan,
     walk,
 )
+from victor.workflow.own_words import own_words
 from victor.workflow.templates import Namespace, StepView, evaluate, fill, is_true, render
 
 _T = TypeVar("_T")
@@ -82,6 +83,8 @@ class WorkflowRunner:
         began = self._clock()
         status, error, outputs = RunStatus.DONE, "", {}
         try:
+            for words in own_words(workflow, run.inputs):
+                run.hear(words)
             scope = _Scope(_Chat(run.chat))
             last = await state.graph(workflow.steps, chain(workflow.steps), scope, state.step)
             outputs = state.outputs(workflow, last)

@@ -95,6 +95,17 @@ def fill(value: Any, names: Mapping[str, Any]) -> Any:
             return value
 
 
+def literal(template: str) -> str:
+    """Return what the template says itself, without what it is filled with."""
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        tokens = _environment().lex(template)
+        return " ".join(text for _, kind, text in tokens if kind in ("data", "string"))
+    except TemplateSyntaxError:
+        return ""
+
+
 def references(template: str) -> References:
     """Return what a template refers to."""
     from jinja2 import TemplateSyntaxError

@@ -67,6 +67,7 @@ class WorkflowCoordinator:
         tool: RunTool,
         emit: Emit,
         fork: ForkChat | None = None,
+        hear: Callable[[str], None] = lambda _: None,
     ) -> WorkflowResult:
         """Run a workflow, or the one in a file, and return what it gave.
 
@@ -88,7 +89,7 @@ class WorkflowCoordinator:
                 hint="Wait for its end, or use another orchestrator.",
             )
         bound = workflow.bind(inputs or {})
-        run = WorkflowRun(uuid.uuid4().hex, workflow, bound, chat, tool, emit, fork)
+        run = WorkflowRun(uuid.uuid4().hex, workflow, bound, chat, tool, emit, fork, hear)
         return await self._run(self._runner, run)
 
     async def _run(self, runner: IWorkflowRunner, run: WorkflowRun) -> WorkflowResult:
