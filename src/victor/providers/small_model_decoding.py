@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _PLAIN = re.compile(r'[^"\\]+')
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CODE = re.compile("[0-9a-fA-F]{4}")
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _REPLACEMENT = "\ufffd"
 _REPLY_START = re.compile(
@@ -44,7 +46,7 @@ class JsonStringDecoder:
         """Return the text that became certain with `piece`."""
         if self.closed:
             return ""
-        text = self._held + piece
+        text = self._held + _SURROGATE.sub(_REPLACEMENT, piece)
         self._held = ""
         decoded: list[str] = []
         position = 0
@@ -98,10 +100,7 @@ def _pair(text: str, position: int, high: int) -> tuple[str, int]:
 
 
 def _code(digits: str) -> int | None:
-    try:
-        return int(digits, 16)
-    except ValueError:
-        return None
+    return int(digits, 16) if _CODE.fullmatch(digits) else None
 
 
 class AnswerReader:

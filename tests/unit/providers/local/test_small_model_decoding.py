@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from victor.providers.small_model_decoding import (
@@ -25,6 +25,7 @@ def decoded(inside: str, cuts: list[int]) -> str:
     return "".join(decoder.feed(inside[start:end]) for start, end in itertools.pairwise(places))
 
 
+@example(text="\ud800", ascii_only=False, cuts=[])
 @given(anything, st.booleans(), st.lists(st.integers(0, 500)))
 def test_a_string_cut_anywhere_comes_out_as_json_would_read_it(
     text: str, ascii_only: bool, cuts: list[int]
@@ -50,6 +51,8 @@ def test_a_surrogate_pair_split_at_every_place_stays_one_character() -> None:
         (r"\ud83d\u0041", "\ufffdA"),
         (r"\ud83d\n", "\ufffd\n"),
         (r"\uzzzz!", "\ufffd!"),
+        (r"\u+123\u 1_2", "\ufffd\ufffd"),
+        ("\ud83d\ude00 \\\ud800", "\ufffd\ufffd \ufffd"),
         (r"\q", "q"),
     ],
 )
