@@ -9,8 +9,10 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from victor.cli.change_preview import change_lines
 from victor.cli.terminal import hanging
 from victor.messages import ToolCall
 from victor.protocols import Approval, Ask, Rewrite
@@ -52,8 +54,13 @@ class TerminalApprover:
         pause: Callable[[], None] = lambda: None,
         caught_up: Callable[[ToolCall], Awaitable[None]] | None = None,
         read_line: ReadLine | None = None,
+        folder: Path | None = None,
     ) -> None:
-        """`caught_up` waits until what led to the question is on the screen, `pause` clears it."""
+        """`caught_up` waits until what led to the question is on the screen, `pause` clears it.
+
+        Of a file in `folder` that would be replaced, the difference is shown.
+        """
+        self._folder = folder
         self._console = console
         self._caught_up = caught_up
         self.pause = pause
@@ -104,7 +111,7 @@ class TerminalApprover:
 
     async def _answer(self, call: ToolCall, ask: Ask) -> Approval | Rewrite | None:
         """Return the answer; None where it was none yet."""
-        hidden = len(argument_lines(call)) > _SHOWN_LINES
+        hidden = len(self._lines(call)) > _SHOWN_LINES
         keys = ["y = yes", "n = no", *["a = always"] * bool(ask.rules)]
         keys += [*["e = edit"] * _has_command(call, ask), *["v = view all"] * hidden]
         match await self._key(f"Allow? [{', '.join(keys)}] "):
@@ -163,6 +170,11 @@ class TerminalApprover:
             self._console.print()
         return answer
 
+    def _lines(self, call: ToolCall) -> list[Text]:
+        """Return what the call does: the difference that it makes, or its arguments in full."""
+        changed = [] if self._folder is None else change_lines(call, self._folder)
+        return changed or argument_lines(call)
+
     def _ask(self, prompt: str) -> None:
         from rich.text import Text
 
@@ -175,7 +187,7 @@ class TerminalApprover:
         asked = visible(question)
         self._console.print()
         self._console.print(Text(asked, style="bold yellow"))
-        lines = argument_lines(call)
+        lines = self._lines(call)
         if not _all_said(call, asked):
             self._console.print(Text(f"  {visible(call.name)}", style="bold"))
         else:

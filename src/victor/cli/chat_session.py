@@ -160,4 +160,6 @@ class ChatSession:
         if self._console is None or not interactive():
             return None
         caught_up = view.caught_up if isinstance(view, TerminalView) else None
-        return TerminalApprover(self._console, pause=view.pause, caught_up=caught_up)
+        return TerminalApprover(
+            self._console, pause=view.pause, caught_up=caught_up, folder=self._options.folder
+        )

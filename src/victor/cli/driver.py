@@ -87,5 +87,7 @@ class Driver:
         screen = Screen(console(stderr=True))
         view = TerminalView(screen)
         if interactive() and self._approver is None:
-            self._approver = TerminalApprover(screen.console, pause=view.pause)
+            self._approver = TerminalApprover(
+                screen.console, pause=view.pause, folder=self._options.folder
+            )
         return view
