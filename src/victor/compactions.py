@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from victor.history import in_force, restored
@@ -36,6 +37,28 @@ def difference(before: Iterable[Message], after: Iterable[Message]) -> tuple[str
         (lists, "open todo list told again", "open todo lists told again"),
     )
     return tuple(f"{many} {one if many == 1 else more}" for many, one, more in counted if many)
+
+
+def lost(before: Iterable[Message], after: Iterable[Message]) -> tuple[tuple[Message, bool], ...]:
+    """Return what of `before` is not in `after`, each with whether a shorter one has its place.
+
+    Messages are told apart by what they hold, as both may come out of a record. Notes are none.
+    """
+    after = tuple(after)
+    kept, there = Counter(map(_held, after)), _results(after)
+    found = []
+    for message in before:
+        if kept[_held(message)]:
+            kept[_held(message)] -= 1
+        elif message.role is not Role.USER or not message.text.startswith(NOTE):
+            found.append((message, any(one.call_id in there for one in message.tool_results)))
+    return tuple(found)
+
+
+def _held(message: Message) -> tuple[object, ...]:
+    calls = tuple(call.id for call in message.tool_calls)
+    results = tuple((one.call_id, one.content) for one in message.tool_results)
+    return message.role, message.text, calls, results
 
 
 def before_last(records: tuple[Record, ...]) -> tuple[Message, ...] | None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from victor import steps, tokens
-from victor.compactions import UNDONE
+from victor.compactions import UNDONE, lost
 from victor.errors import SessionError
 from victor.history import RecordedTurn, restored, turns, until
 from victor.messages import Message, ToolSpec
@@ -89,6 +91,10 @@ class _Past:
                     return record.data[part], one.number
         return None, 0
 
+    def known(self) -> Mapping[str, Any]:
+        """Return what was known of the model then; nothing where that was not noted."""
+        return self.noted("known_model")[0] or {}
+
     def spent(self) -> Mapping[str, Any]:
         """Return what the last model call of the turn took."""
         for record in reversed(self.turn.records):
@@ -108,41 +114,64 @@ def _prompt(past: _Past) -> _Told:
     before = sum(map(tokens.of_tool, map(_spec, offered or ())))
     read = spent.get("cache_read")
     facts = {"tokens": tokens.of_text(system), "noted in turn": since}
+    known = past.known()
     unknown = [] if because else ["Who wrote which part of it is not on record."]
     if read is None:
         unknown.append("What of it came from the vendor's cache is not on record.")
     else:
         facts["tokens from the vendor's cache, of the whole request"] = read
-    return facts, prompt_parts(system, because or (), read, before), tuple(unknown)
+    return facts, prompt_parts(system, because or (), read, before, known), tuple(unknown)
 
 
 def prompt_parts(
-    system: str, because: Iterable[Any], cache_read: int | None = None, before: int = 0
+    system: str,
+    because: Iterable[Any],
+    cache_read: int | None = None,
+    before: int = 0,
+    known: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Part, ...]:
     """Return the parts of a prompt: each [contributor, priority, tokens, characters] as noted.
 
     A part is `cached` where all up to its end, and the tools of `before` tokens, is less than what
-    the vendor read from its cache: by estimate.
+    the vendor read from its cache: by estimate. `known` has the model's prices.
     """
     parts, place, size = [], 0, before
     for contributor, priority, estimate, characters in because:
         text = system[place : place + characters]
         place += characters + 2
         size += estimate
-        figures = {"priority": priority, "tokens": estimate}
-        if cache_read is not None:
-            figures["cached"] = size <= cache_read
+        figures = {"priority": priority, **_sent(estimate, size, cache_read, known)}
         parts.append(Part(contributor, _begins(text), {**figures, "text": text}))
     return tuple(parts)
 
 
+def _sent(
+    size: int, until: int, cache_read: int | None, known: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what sending a part took: of `size` tokens, the last of which is the one at `until`.
+
+    The cost is by list price, in a request; None where the price is unknown.
+    """
+    figures: dict[str, Any] = {"tokens": size}
+    price = known.get("input_price")
+    if cache_read is not None:
+        figures["cached"] = until <= cache_read
+        if until <= cache_read and known.get("cache_read_price") is not None:
+            price = known["cache_read_price"]
+    if known:
+        figures["cost_usd"] = None if price is None else size * price / 1_000_000
+    return figures
+
+
 def _context(past: _Past) -> _Told:
     messages, _ = restored(past.records)
-    compacted = tuple(compaction(record) for record in past.records if record.kind == "compacted")
+    compacted = _compactions(past.records)
     unknown = []
     if any(not part.figures.get("strategy") and not part.figures.get(UNDONE) for part in compacted):
         unknown.append("Of some compactions only the result is on record, not the reason.")
     spent = past.spent()
+    before = sum(map(tokens.of_tool, map(_spec, past.noted("tools")[0] or ())))
+    before += tokens.of_text(past.noted("system")[0] or "")
     facts: dict[str, Any] = {
         "messages": len(messages),
         "tokens": sum(map(tokens.of_message, messages)),
@@ -150,18 +179,49 @@ def _context(past: _Past) -> _Told:
     if spent:
         facts["last request, as expected"] = spent.get("estimate")
         facts["last request, as the vendor counted"] = spent.get("input")
-    return facts, (*compacted, *message_parts(messages)), tuple(unknown)
+    there = message_parts(messages, spent.get("cache_read"), before, past.known())
+    return facts, (*compacted, *there), tuple(unknown)
 
 
-def message_parts(messages: tuple[Message, ...]) -> tuple[Part, ...]:
-    """Return the messages in force, each with its tokens and what it is."""
+def message_parts(
+    messages: tuple[Message, ...],
+    cache_read: int | None = None,
+    before: int = 0,
+    known: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[Part, ...]:
+    """Return the messages in force, each with its tokens and what it is.
+
+    `before` are the tokens of prompt and tools; `cached` and cost are as in `prompt_parts`.
+    """
     parts: list[Part] = []
+    place = before
     for block in steps.blocks(messages, tokens.of_message):
         for message in block.messages:
-            what = message.text or ", ".join(call.name for call in message.tool_calls)
-            what = what or "".join(result.content for result in message.tool_results)
-            figures = {"tokens": tokens.of_message(message), "kind": str(block.kind)}
-            parts.append(Part(f"{len(parts) + 1} {message.role}", _begins(what), figures))
+            size = tokens.of_message(message)
+            place += size
+            figures = {**_sent(size, place, cache_read, known), "kind": str(block.kind)}
+            parts.append(Part(f"{len(parts) + 1} {message.role}", _begins(_said(message)), figures))
+    return tuple(parts)
+
+
+def _said(message: Message) -> str:
+    what = message.text or ", ".join(call.name for call in message.tool_calls)
+    return what or "".join(result.content for result in message.tool_results)
+
+
+def _compactions(records: tuple[Record, ...]) -> tuple[Part, ...]:
+    """Return the compactions, oldest first, each followed by what it left out and shortened."""
+    parts: list[Part] = []
+    for place, record in enumerate(records):
+        if record.kind != "compacted":
+            continue
+        parts.append(compaction(record))
+        if not record.data.get(UNDONE):
+            before, _ = restored(records[:place])
+            parts += (
+                _dropped(record, message, shortened=shortened)
+                for message, shortened in lost(before, record.context)
+            )
     return tuple(parts)
 
 
@@ -169,7 +229,18 @@ def compaction(record: Record) -> Part:
     """Return what a `compacted` record tells: what, when, why, by which strategy, and where."""
     data = {name: value for name, value in record.data.items() if name != "reason"}
     why = "taken back" if record.data.get(UNDONE) else record.data.get("reason", "")
-    return Part("compaction", why, {"time": record.time, **data})
+    return Part("compaction", why, {"time": _when(record), **data})
+
+
+def _dropped(record: Record, message: Message, *, shortened: bool) -> Part:
+    told = {name: record.data.get(name, "") for name in ("strategy", "reason", "kept")}
+    figures = {"tokens": tokens.of_message(message), **told, "time": _when(record)}
+    name = f"{'shortened' if shortened else 'left out'}: {message.role}"
+    return Part(name, _begins(_said(message)), figures)
+
+
+def _when(record: Record) -> str:
+    return datetime.fromtimestamp(record.time, UTC).isoformat(timespec="seconds")
 
 
 def _tools(past: _Past) -> _Told:
@@ -185,8 +256,10 @@ def _tools(past: _Past) -> _Told:
     if because and chosen == since:
         sent = {one["name"] for one in offered}
         facts["not offered"] = sum(one[0] not in sent for one in because)
-        return facts, tuple(_candidate(*one, sent=sent) for one in because), ()
-    named = tuple(Part(one["name"], "", {"offered": True}) for one in offered)
+        sizes = _sizes(past, offered)
+        return facts, tuple(_candidate(*one, sent=sent, sizes=sizes) for one in because), ()
+    sizes = _sizes(past, offered)
+    named = tuple(Part(one["name"], "", {"offered": True, **sizes[one["name"]]}) for one in offered)
     return facts, named, ("Why these were chosen is not on record.",)
 
 
@@ -202,10 +275,29 @@ def tool_parts(sent: tuple[ToolSpec, ...], every: tuple[ToolSpec, ...]) -> tuple
     )
 
 
-def _candidate(name: str, score: float, reason: str, chosen: Any, *, sent: set[str]) -> Part:
+def _sizes(past: _Past, offered: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what each tool took, by name. The vendors read tools before all else."""
+    read, known, place = past.spent().get("cache_read"), past.known(), 0
+    sizes = {}
+    for one in offered:
+        size = tokens.of_tool(_spec(one))
+        place += size
+        sizes[one["name"]] = _sent(size, place, read, known)
+    return sizes
+
+
+def _candidate(
+    name: str,
+    score: float,
+    reason: str,
+    chosen: Any,
+    *,
+    sent: set[str],
+    sizes: Mapping[str, Mapping[str, Any]],
+) -> Part:
     if chosen and name not in sent:
         reason = f"{reason}; the tools before it took the room that this window has for tools"
-    return Part(name, reason, {"score": score, "offered": name in sent})
+    return Part(name, reason, {"score": score, "offered": name in sent, **sizes.get(name, {})})
 
 
 def _safety(past: _Past) -> _Told:
@@ -241,10 +333,27 @@ def _model(past: _Past) -> _Told:
                 parts.append(Part(":".join(now), why or "asked for", figures))
             last = now
     ended = past.turn.end
-    figures = dict(ended.data) if ended is not None else {}
-    if not parts:
+    facts = model_facts(past.known())
+    unknown = () if facts else ("What was known of the model then is not on record.",)
+    figures = {**facts, **(ended.data if ended is not None else {})}
+    if not last:
         return figures, (), ("Which model served is not on record.",)
-    return {"provider": last[0], "model": last[1], **figures} if last else figures, tuple(parts), ()
+    return {**figures, "provider": last[0], "model": last[1]}, tuple(parts), unknown
+
+
+def model_facts(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of a model, in words; nothing where nothing is."""
+    if not known:
+        return {}
+    return {
+        "window": known["window"],
+        "longest answer": known["max_output"],
+        "dollars for a million tokens in": known["input_price"],
+        "dollars for a million tokens from the cache": known["cache_read_price"],
+        "dollars for a million tokens out": known["output_price"],
+        "abilities": known["abilities"],
+        "known to Victor": known["known"],
+    }
 
 
 _TOLD = {

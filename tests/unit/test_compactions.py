@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from victor import steps
-from victor.compactions import UNDONE, before_last, difference
+from victor.compactions import UNDONE, before_last, difference, lost
 from victor.messages import Message, ToolCall, ToolResult, assistant, tool_results, user
 from victor.protocols import Record
 
@@ -28,6 +28,18 @@ def test_what_went_and_what_came_is_counted() -> None:
 
 def test_notes_are_no_words_of_the_user() -> None:
     assert difference((steps.LEFT_OUT, SAID, DONE), (SAID, DONE)) == ()
+
+
+def test_what_was_lost_is_told_one_by_one() -> None:
+    other = assistant("", ToolCall("c2", "read", {}))
+    gone = tool_results(ToolResult("c2", "more text"))
+
+    assert lost((SAID, SAID, ASKED, GIVEN, DONE), (SAID, ASKED, SHORT, DONE)) == (
+        (SAID, False),
+        (GIVEN, True),
+    )
+    assert lost((steps.LEFT_OUT, other, gone), ()) == ((other, False), (gone, False))
+    assert lost((SAID,), (user("Do it."),)) == ()
 
 
 def record(kind: str, message: Message | None = None, **more: object) -> Record:

@@ -25,6 +25,9 @@ NOTED: dict[str, Any] = {
 }
 
 
+SHELL = {"tokens": 9, "cached": True}
+
+
 def turn(number: int, data: dict[str, Any], **more: Any) -> tuple[Record, ...]:
     name = f"s-{number}"
     return (
@@ -57,11 +60,47 @@ def test_tools_have_score_reason_and_whether_they_were_offered() -> None:
     found = told(Topic.TOOLS, *turn(1, NOTED))
     assert found.facts["strategy"] == "keyword"
     assert found.parts == (
-        Part("shell", "it fits", {"score": 0.5, "offered": True}),
+        Part("shell", "it fits", {"score": 0.5, "offered": True, **SHELL}),
         Part("web", "it does not", {"score": 0.1, "offered": False}),
     )
     without = {name: part for name, part in NOTED.items() if name != "tools_because"}
     assert told(Topic.TOOLS, *turn(1, without)).unknown
+    assert told(Topic.TOOLS, *turn(1, without)).parts[0].figures == {"offered": True, **SHELL}
+
+
+KNOWN = {
+    "window": 200_000,
+    "max_output": 8_000,
+    "input_price": 5.0,
+    "output_price": 25.0,
+    "cache_read_price": 0.5,
+    "abilities": ["tools"],
+    "known": True,
+}
+
+
+def test_each_part_has_its_cost_by_what_was_known_of_the_model_then() -> None:
+    records = (*turn(1, {**NOTED, "known_model": KNOWN}), *turn(2, {}))
+    cached, fresh = told(Topic.PROMPT, *records[:3]).parts
+    assert cached.figures["cost_usd"] == cached.figures["tokens"] * 0.5 / 1_000_000
+    assert fresh.figures["cost_usd"] == fresh.figures["tokens"] * 5.0 / 1_000_000
+    (tool, *_) = told(Topic.TOOLS, *records[:3]).parts
+    assert tool.figures["cost_usd"] == tool.figures["tokens"] * 0.5 / 1_000_000
+    (said, *_) = told(Topic.CONTEXT, *records).parts
+    assert said.figures["cost_usd"] == said.figures["tokens"] * 5.0 / 1_000_000
+    free = {**KNOWN, "input_price": None, "cache_read_price": None}
+    unpriced = told(Topic.PROMPT, *turn(1, {**NOTED, "known_model": free})).parts[0]
+    assert unpriced.figures["cost_usd"] is None
+
+
+def test_a_past_model_is_told_as_it_was_known_in_its_turn() -> None:
+    later = {"known_model": {**KNOWN, "window": 400_000}}
+    records = (*turn(1, {**NOTED, "known_model": KNOWN}), *turn(2, later))
+    first, second = (told(Topic.MODEL, *records, number=number) for number in (1, 2))
+    assert (first.facts["window"], second.facts["window"]) == (200_000, 400_000)
+    assert first.facts["dollars for a million tokens from the cache"] == 0.5
+    assert first.facts["abilities"] == ["tools"]
+    assert (first.unknown, second.unknown) == ((), ())
 
 
 def test_the_context_has_each_message_and_each_compaction() -> None:
@@ -69,11 +108,15 @@ def test_the_context_has_each_message_and_each_compaction() -> None:
     records = (
         *turn(1, NOTED),
         Record("compacted", "s-2", context=(user("Do 1."),), data=why),
+        Record("reply", "s-2", message=assistant("More.")),
         Record("compacted", "s-2", context=(user("Do 1."), assistant("Done 1."))),
         *turn(2, {}),
     )
     found = told(Topic.CONTEXT, *records)
-    compaction, bare, *messages = found.parts
+    compaction, dropped, bare, left_too, *messages = found.parts
+    assert (dropped.name, dropped.why) == ("left out: assistant", "Done 1.")
+    assert {**why, "time": "1970-01-01T00:00:00+00:00"}.items() <= dropped.figures.items()
+    assert (left_too.name, left_too.figures["strategy"]) == ("left out: assistant", "")
     assert (compaction.why, compaction.figures["kept"]) == ("over 80%", "/x/left-out.md")
     assert bare.why == ""
     assert [part.name for part in messages] == [

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from victor.agent.attachment_access import AttachmentAccess
+from victor.agent.request_notes import known_model
 from victor.compactions import UNDONE, before_last
 from victor.context_picture import ContextPicture, picture
 from victor.errors import UnknownNameError
@@ -17,6 +18,7 @@ from victor.explanations import (
     Topic,
     from_record,
     message_parts,
+    model_facts,
     prompt_parts,
     tool_parts,
 )
@@ -127,18 +129,19 @@ class ContextAccess(AttachmentAccess):
         if topic is Topic.SAFETY:
             return replace(found, parts=(*self._rules(), *found.parts))
         if topic is Topic.MODEL and session_id is None:
-            return replace(found, facts={**found.facts, **self._model_facts()})
+            return replace(found, facts={**self._model_facts(), **found.facts})
         return found
 
     async def _next_explained(self, topic: Topic) -> Explanation:
         room = await self._turns.room(self._conversation.turn("", self.prompt_context))
+        known = known_model(self.provider_coordinator.model_info(room.endpoint))
         parts: tuple[Part, ...] = ()
         facts: Mapping[str, Any] = {}
         match topic:
             case Topic.PROMPT:
                 told: Any = getattr(self.prompt_coordinator, "explain", tuple)()
                 noted = ((one.contributor, one.priority, one.tokens, len(one.text)) for one in told)
-                parts = prompt_parts(room.system, noted)
+                parts = prompt_parts(room.system, noted, known=known)
             case Topic.TOOLS:
                 parts = tool_parts(room.tools, self.tool_coordinator.specs)
                 facts = {
@@ -147,7 +150,8 @@ class ContextAccess(AttachmentAccess):
                     "strategy": self.tool_selection_coordinator.strategy,
                 }
             case Topic.CONTEXT:
-                parts = message_parts(self.context_coordinator.get_context().messages)
+                messages = self.context_coordinator.get_context().messages
+                parts = message_parts(messages, known=known)
             case Topic.SAFETY:
                 facts = {"mode": self.mode}
         return Explanation(topic, "the next turn", facts, parts)
@@ -181,13 +185,5 @@ class ContextAccess(AttachmentAccess):
     def _model_facts(self) -> Mapping[str, Any]:
         """Return what is known of the model that serves now."""
         current = self.current
-        info = self.provider_coordinator.model_info(current)
-        return {
-            "now": f"{current.provider.name}:{current.model}",
-            "window": info.context_window,
-            "longest answer": info.max_output,
-            "dollars for a million tokens in": info.input_price,
-            "dollars for a million tokens out": info.output_price,
-            "abilities": sorted(map(str, info.abilities)),
-            "known to Victor": info.known,
-        }
+        known = known_model(self.provider_coordinator.model_info(current))
+        return {"now": f"{current.provider.name}:{current.model}", **model_facts(known)}

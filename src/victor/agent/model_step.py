@@ -176,7 +176,8 @@ class ModelStep:
             if metered is not None:
                 turn.failed += metered.taken.beyond(answered)
         turn.shown = []
-        turn.noted = self._notes.of(request, provider.name, self._mode())
+        known = self.context.model_info(endpoint)
+        turn.noted = self._notes.of(request, provider.name, self._mode(), known)
         if self._because and turn.noted.keys() & {"provider", "model"}:
             turn.noted["model_because"] = self._because
         self._because = ""

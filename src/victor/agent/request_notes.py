@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from victor.messages import Request, ToolSpec, Usage
-from victor.protocols import Mode
+from victor.protocols import Mode, ModelInfo
 from victor.protocols.prompt import PromptPart
 
 SETTINGS = (
@@ -41,11 +41,15 @@ class RequestNotes:
         """Note from now on that the settings are these."""
         self._settings = {name: _plain(config[name]) for name in SETTINGS if name in config}
 
-    def of(self, request: Request, provider: str, mode: Mode) -> dict[str, Any]:
-        """Return the parts of the request that are not as in the one before, by name."""
+    def of(self, request: Request, provider: str, mode: Mode, known: ModelInfo) -> dict[str, Any]:
+        """Return the parts of the request that are not as in the one before, by name.
+
+        `known` is what is known of its model.
+        """
         parts = {
             "provider": provider,
             "model": request.model,
+            "known_model": known,
             "mode": mode,
             "system": request.system,
             "tools": request.tools,
@@ -106,6 +110,19 @@ def spent(usage: Usage, cost: float | None, estimate: int) -> dict[str, Any]:
     }
 
 
+def known_model(info: ModelInfo) -> dict[str, Any]:
+    """Return what is known of a model as the record keeps it; prices in dollars for a million."""
+    return {
+        "window": info.context_window,
+        "max_output": info.max_output,
+        "input_price": info.input_price,
+        "output_price": info.output_price,
+        "cache_read_price": info.cache_read_price,
+        "abilities": sorted(map(str, info.abilities)),
+        "known": info.known,
+    }
+
+
 def _plain(value: Any) -> Any:
     """Return the value as it comes back from the record."""
     return list(value) if isinstance(value, tuple) else value
@@ -115,6 +132,8 @@ def _form(name: str, part: Any) -> Any:
     match name:
         case "mode":
             return str(part)
+        case "known_model":
+            return known_model(part)
         case "tools":
             return [_tool(spec) for spec in part]
         case "options":

@@ -22,6 +22,10 @@ WIDTH = 60
 
 LEFT_OUT_SHOWN = 10
 
+_DROPPED = ("left out: ", "shortened: ")
+_OF_COMPACTION = ("strategy", "reason", "kept", "time")
+"""What each thing that was dropped shares with the compaction that it stands under."""
+
 _PARTS = (
     ("system", "system prompt", "#", "blue"),
     ("tools", "tools", "%", "cyan"),
@@ -114,7 +118,8 @@ def show_explanation(console: Console, found: Explanation) -> None:
         )
     told = [part for part in found.parts if part.why != "default"]
     left_out = [part for part in told if part.figures.get("offered") is False][LEFT_OUT_SHOWN:]
-    hidden = set(map(id, left_out))
+    dropped = [part for part in told if part.name.startswith(_DROPPED)][LEFT_OUT_SHOWN:]
+    hidden = set(map(id, (*left_out, *dropped)))
     for part in (part for part in told if id(part) not in hidden):
         console.print(Padding(_heading(part), (0, 0, 0, 2), expand=False))
         if part.why:
@@ -124,6 +129,10 @@ def show_explanation(console: Console, found: Explanation) -> None:
     if left_out:
         console.print(
             f"  {len(left_out)} more are not offered; `victor explain tools --json` has each."
+        )
+    if dropped:
+        console.print(
+            f"  {len(dropped)} more were left out; `victor explain context --json` has each."
         )
     if len(told) < len(found.parts):
         console.print(f"  {len(found.parts) - len(told)} more have their default.")
@@ -135,15 +144,16 @@ def _heading(part: Part) -> Text:
     from rich.text import Text
 
     line = Text(one_line(part.name, 60))
-    figures = _figures(part.figures)
+    above = _OF_COMPACTION if part.name.startswith(_DROPPED) else ()
+    figures = _figures(part.figures, above)
     if figures:
-        line.append(f"  {one_line(figures, 300)}", style="cyan")
+        line.append(f"  {one_line(figures, 800)}", style="cyan")
     return line
 
 
-def _figures(figures: Mapping[str, Any]) -> str:
-    """Return the figures in a line; texts that are long belong to the JSON form."""
-    told = ((name, value) for name, value in figures.items() if name != "text")
+def _figures(figures: Mapping[str, Any], above: tuple[str, ...]) -> str:
+    """Return the figures in a line, but for those that stand `above`; long texts are for JSON."""
+    told = ((name, value) for name, value in figures.items() if name not in ("text", *above))
     return ", ".join(
         f"{name} {_value(value)}" for name, value in told if value not in (None, (), "")
     )
