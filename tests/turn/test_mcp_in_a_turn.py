@@ -150,3 +150,43 @@ class Counting:
 
 def _is_result(part: object) -> bool:
     return isinstance(part, ToolResult)
+
+
+async def test_a_server_s_many_tools_are_found_and_sent_again_when_the_session_goes_on(
+    new: New, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {
+        "tools": None,
+        "approver": Yes(),
+        "mcp_servers": server(tmp_path, "crowd"),
+        "mcp_wait": 20.0,
+        "context_window": 60_000,
+        "ephemeral": False,
+        "session_store": str(tmp_path / "sessions.db"),
+    }
+    provider = ScriptedProvider(
+        [call("find_tools", query="place 77 of the office")],
+        [call("mcp__odd__look_77", text="a")],
+        "done",
+    )
+    made = new(provider=provider, **given)
+    await made.chat("Hello")
+    session = made.session_id
+    await made.close()
+    first, second, third = ([tool.name for tool in one.tools] for one in provider.requests)
+    assert "mcp__odd__look_77" not in first
+    assert "mcp__odd__look_77" in second
+    assert second[: len(first)] == first
+    assert len(second) < 40
+    results = [p for m in provider.requests[2].messages for p in m.parts]
+    assert "is from the MCP server odd" in next(
+        part.content for part in reversed(results) if isinstance(part, ToolResult)
+    )
+
+    again = ScriptedProvider("done")
+    resumed = new(provider=again, **given)
+    await resumed.resume(session)
+    await resumed.chat("And now?")
+    assert [tool.name for tool in again.requests[0].tools] == third
+    assert again.requests[0].tools == provider.requests[2].tools
+    await resumed.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from victor import tokens
@@ -145,20 +146,21 @@ class Offering:
 
 
 def sent_before(records: Iterable[Record]) -> tuple[Candidate, ...]:
-    """Return the tools that the recorded session sent last, and what it found since, in order."""
+    """Return the tools that the recorded session sent last, and what it found since, in order;
+    behind them those that it did not send."""
     sent: dict[str, Candidate] = {}
+    left_out: dict[str, Candidate] = {}
     for record in records:
         if record.kind == "reply" and "tools" in record.data:
-            because = {one[0]: one for one in record.data.get("tools_because", ())}
-            sent = {}
-            for tool in record.data["tools"]:
-                name = tool["name"]
-                _, score, why, _ = because.get(name, (name, 0.0, "it was sent before", ...))
-                sent[name] = Candidate(name, score, why)
+            told = [Candidate(*one) for one in record.data.get("tools_because", ())]
+            because = {one.name: replace(one, offered=True) for one in told}
+            names = [tool["name"] for tool in record.data["tools"]]
+            sent = {n: because.get(n, Candidate(n, 0.0, "it was sent before")) for n in names}
+            left_out = {one.name: one for one in told if one.name not in sent}
         for name in record.data.get(FOUND, ()):
             why = f"found by the search {record.data.get(SEARCH, '')!r}"
             sent.setdefault(name, Candidate(name, 0.0, why))
-    return tuple(sent.values())
+    return (*sent.values(), *(one for name, one in left_out.items() if name not in sent))
 
 
 def _found(value: object) -> bool:

@@ -28,6 +28,9 @@ SETTINGS = (
 """The settings that shape what is sent; none of them is a secret."""
 
 
+REASONS_LEFT_OUT = 50
+
+
 class RequestNotes:
     """Notes what has changed since the request before."""
 
@@ -81,15 +84,20 @@ def explained(prompt: object, selection: object, part: str) -> list[list[Any]]:
     """Return why the prompt, or the choice of tools, is what it is, where that can be told.
 
     Of `system`: contributor, priority, tokens and characters of each part. Of `tools`: name, score,
-    reason and whether it is offered, of each that was considered.
+    reason and whether it is offered, of each that was considered; of those that are not, only the
+    first `REASONS_LEFT_OUT` have their whole reason, since a record of hundreds would fill up.
     """
     explain: Any = getattr(prompt if part == "system" else selection, "explain", None)
     if explain is None:
         return []
     try:
-        return [_because(one) for one in explain()]
+        told = [_because(one) for one in explain()]
     except (AttributeError, TypeError):
         return []  # It explains itself in a form of its own.
+    if part == "tools":
+        for one in [one for one in told if not one[3]][REASONS_LEFT_OUT:]:
+            one[2] = one[2].partition(";")[0]
+    return told
 
 
 def _because(one: Any) -> list[Any]:

@@ -1,10 +1,10 @@
-"""The tools that are sent to the model, in an order that holds."""
+"""The tools that are sent to the model, in an order that holds, and those that are not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from victor.protocols.selection import FIND_TOOLS, Candidate
+from victor.protocols.selection import FIND_TOOLS, Candidate, ScoredTool
 
 
 class SentTools:
@@ -98,4 +98,28 @@ class SentTools:
         unused = [name for name in others if name not in self._used]
         used = [name for name in self._used if name in others]
         last = [name for name in reversed(self._sent) if name in essential and name != FIND_TOOLS]
+        last.sort(key=lambda name: name in self._used)
         return (*unused, *used, *last)
+
+
+class DeferredTools:
+    """The tools that are not sent, as they were ranked last."""
+
+    def __init__(self) -> None:
+        self._ranked: dict[str, Candidate] = {}
+
+    def rank(self, ranked: Iterable[ScoredTool], by: str) -> None:
+        """Note a ranking, and the words that it was made by."""
+        self.restore(
+            Candidate(one.tool.name, one.score, f"deferred; by {by}: {one.reason}", offered=False)
+            for one in ranked
+        )
+
+    def restore(self, candidates: Iterable[Candidate]) -> None:
+        """Note what was told of them before."""
+        self._ranked = {one.name: one for one in candidates}
+
+    def of(self, names: Iterable[str]) -> tuple[Candidate, ...]:
+        """Return what is known of the tools with these names, the best first."""
+        found = (self._ranked.get(n, Candidate(n, 0.0, "deferred", offered=False)) for n in names)
+        return tuple(sorted(found, key=lambda one: -one.score))

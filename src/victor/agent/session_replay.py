@@ -97,7 +97,7 @@ def _send_as_then(orchestrator: AgentOrchestrator, had: tuple[RecordedTurn, ...]
     first = next((record for record in replies if "tools" in record.data), None)
     sent = sent_before((first,)) if first is not None else ()
     restore = getattr(orchestrator.tool_selection_coordinator, "restore", None)
-    if restore is not None and any(one.name == FIND_TOOLS for one in sent):
+    if restore is not None and any(one.name == FIND_TOOLS and one.offered for one in sent):
         restore(sent)
 
 

@@ -21,7 +21,15 @@ def test_the_last_list_counts_and_what_was_found_since() -> None:
     records = (
         reply("a", "b", tools_because=[["a", 1.5, "old", True]]),
         Record("result", "s-1", data={"search": "old", "found": ["z"]}),
-        reply("b", "a", tools_because=[["a", 0.5, "it fits", True], ["c", 0.1, "no", False]]),
+        reply(
+            "b",
+            "a",
+            tools_because=[
+                ["a", 0.5, "it fits", True],
+                ["c", 0.1, "no", False],
+                ["d", 0.1, "deferred", False],
+            ],
+        ),
         Record("reply", "s-2", data={}),
         Record("result", "s-2", data={"search": "see", "found": ["c", "a"]}),
     )
@@ -29,6 +37,7 @@ def test_the_last_list_counts_and_what_was_found_since() -> None:
         Candidate("b", 0.0, "it was sent before"),
         Candidate("a", 0.5, "it fits"),
         Candidate("c", 0.0, "found by the search 'see'"),
+        Candidate("d", 0.1, "deferred", offered=False),
     )
     assert sent_before(()) == ()
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from textwrap import shorten
 from typing import Any, TypeAlias
 
 from victor.agent.known_tools import KnownTools
-from victor.agent.sent_tools import SentTools
+from victor.agent.sent_tools import DeferredTools, SentTools
 from victor.errors import ConfigError
 from victor.messages import ToolSpec
 from victor.protocols import IToolSelectionStrategy, ScoredTool
@@ -38,6 +39,9 @@ WORTH_DEFERRING = 1_000
 
 GOOD = 0.5
 """What of the best score a tool must have to be sent unasked."""
+
+QUERY_SHOWN = 80
+"""Characters of a query that a reason repeats."""
 
 _NAMED = "it was asked for by its name"
 
@@ -78,8 +82,7 @@ class ToolSelectionCoordinator:
         self._deferring = False
         self._chosen: tuple[ToolSpec, ...] | None = None
         """What is sent; None where it has to be thought over."""
-        self._ranked: dict[str, ScoredTool] = {}
-        self._ranked_by = ""
+        self._deferred = DeferredTools()
 
     @property
     def strategy(self) -> str:
@@ -104,7 +107,7 @@ class ToolSelectionCoordinator:
     def reset(self) -> None:
         """Forget what was sent, as for another session."""
         self._sent, self._deferring, self._chosen = SentTools(), False, None
-        self._tools, self._ranked = KnownTools(), {}
+        self._tools, self._deferred = KnownTools(), DeferredTools()
 
     def start_turn(self, number: int, *, window: int = 0, most: int = 0) -> None:
         """Note that a turn begins, and the tokens of the model's window, and those of them that
@@ -113,9 +116,11 @@ class ToolSelectionCoordinator:
         if (window, most) != (self._window, self._most):
             self._window, self._most, self._chosen = window, most, None
 
-    def restore(self, sent: tuple[Candidate, ...]) -> None:
-        """Go on with what was sent in the session before, in this order."""
-        self._sent.restore(sent)
+    def restore(self, candidates: tuple[Candidate, ...]) -> None:
+        """Go on with what was sent in the session before, in this order; of what was not, the
+        reasons are kept."""
+        self._sent.restore(one for one in candidates if one.offered)
+        self._deferred.restore(one for one in candidates if not one.offered)
         self._deferring = self._strategy is not None and self._sent.wants(FIND_TOOLS)
         self._chosen = None
 
@@ -154,11 +159,12 @@ class ToolSelectionCoordinator:
         asked = dict.fromkeys(query.replace(",", " ").split())
         named = [ScoredTool(known.by_name[n], 0.0, _NAMED) for n in asked if known.can_find(n)]
         words = " ".join(word for word in asked if not known.can_find(word))
-        ranked = await self._rank(words, f"the search {query!r}") if words else ()
+        short = shorten(query, QUERY_SHOWN, placeholder=" ...")
+        ranked = await self._rank(words, f"the search {short!r}") if words else ()
         fitting = [one for one in ranked if one.score > 0 and one.tool.name not in asked]
         places = max(FOUND_AT_ONCE - len(named), 0)
         found = (*named, *fitting[:places])
-        said = f"found by the search {query!r} of turn {self._turn}"
+        said = f"found by the search {short!r} of turn {self._turn}"
         self._want(Candidate(f.tool.name, f.score, f"{said}; {f.reason}") for f in found)
         further = fitting[places : places + FOUND_AT_ONCE]
         return Found(found, tuple(one.tool.name for one in further))
@@ -172,7 +178,10 @@ class ToolSelectionCoordinator:
         """Return every tool that was considered: those that are sent, in order and each with what
         brought it there, then the others, as they were ranked last."""
         others = [one.name for one in self._tools.searched if one.name not in self._sent]
-        left_out = sorted(map(self._left_out, others), key=lambda one: -one.score)
+        if self._deferring:
+            return (*self._sent.candidates, *self._deferred.of(others))
+        why = f"more than {self._limit} tools"
+        left_out = (Candidate(name, 0.0, why, offered=False) for name in others)
         return (*self._sent.candidates, *left_out)
 
     def _look_at(self, tools: tuple[ToolSpec, ...]) -> None:
@@ -231,7 +240,7 @@ class ToolSelectionCoordinator:
             room -= sizes[one.tool.name]
             if room < 0:
                 return
-            why = f"chosen by {self._ranked_by}; {one.reason}"
+            why = f"chosen by the words of turn {self._turn}; {one.reason}"
             yield Candidate(one.tool.name, one.score, why)
 
     async def _rank(self, words: str, by: str) -> tuple[ScoredTool, ...]:
@@ -239,18 +248,10 @@ class ToolSelectionCoordinator:
         if strategy is None:
             return ()
         # A strategy may load what it compares with, and that must not hold the loop up.
-        ranked = await asyncio.to_thread(strategy.rank, words, self._tools.searched)
-        self._ranked, self._ranked_by = {one.tool.name: one for one in ranked}, by
+        told = await asyncio.to_thread(strategy.rank, words, self._tools.searched)
+        ranked = tuple(one for one in told if self._tools.can_find(one.tool.name))
+        self._deferred.rank(ranked, by)
         return ranked
-
-    def _left_out(self, name: str) -> Candidate:
-        one = self._ranked.get(name)
-        if not self._deferring:
-            return Candidate(name, 0.0, f"more than {self._limit} tools", offered=False)
-        if one is None:
-            return Candidate(name, 0.0, "deferred", offered=False)
-        why = f"deferred; by {self._ranked_by}: {one.reason}"
-        return Candidate(name, one.score, why, offered=False)
 
     def _adopt(self, name: str) -> None:
         self._strategy = tool_selection_strategies.make(name, self._strategies, without=ALL)

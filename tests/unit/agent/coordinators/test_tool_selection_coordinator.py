@@ -227,6 +227,30 @@ async def test_where_there_is_no_room_the_longest_unused_makes_place() -> None:
     assert why(selection)["mail"].startswith("deferred")
 
 
+async def test_an_essential_tool_that_had_no_place_gets_one_when_it_is_found() -> None:
+    selection = chosen(4, essential=("m*_tool",))
+    assert names(await selection.select("hello", MANY)) == ["read", "mail", "music", FIND_TOOLS]
+
+    await selection.find("maps_tool", MANY)
+
+    assert names(await selection.select("hello", MANY)) == ["read", "mail", FIND_TOOLS, "maps"]
+
+
+class Inventive:
+    """Ranks what is there behind what is not."""
+
+    def rank(self, task: str, tools: tuple[ToolSpec, ...]) -> tuple[ScoredTool, ...]:
+        return tuple(ScoredTool(one, 1.0, "") for one in (tool("dream"), FIND, *tools[:2]))
+
+
+async def test_a_strategy_cannot_offer_what_there_is_not() -> None:
+    selection = ToolSelectionCoordinator(Inventive(), limit=6)
+
+    assert names(await selection.select("hello", MANY)) == ["read", FIND_TOOLS, "weather"]
+    found = await selection.find("anything", MANY)
+    assert [one.tool.name for one in found.tools] == ["read", "weather_tool"]
+
+
 async def test_a_small_window_has_room_for_the_search_above_all() -> None:
     tools = (READ, *LONG, FIND)
     selection = chosen(40, essential=("weather_tool", "mail_tool"))
