@@ -125,7 +125,7 @@ class ChatSession:
         from victor.cli.desk import Desk
         from victor.cli.line_editor import LineEditor
         from victor.cli.slash_commands import COMMANDS
-        from victor.cli.slash_sessions import going_on
+        from victor.cli.slash_sessions import going_on, waiting_plan
         from victor.cli.start import history_file
 
         async def reopen(session_id: str | None) -> AgentOrchestrator:
@@ -137,6 +137,8 @@ class ChatSession:
         desk.say("/help lists the commands, Ctrl-D leaves.", style="dim")
         if self._resume is not None:
             desk.say(going_on(orchestrator), style="dim")
+            if told := runner.run(waiting_plan(orchestrator)):
+                desk.say(told, style="dim")
         editor = LineEditor(
             None if start.config.get_config().get("ephemeral") else history_file(),
             completions=tuple(f"/{name}" for name in COMMANDS),

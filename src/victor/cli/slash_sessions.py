@@ -28,6 +28,8 @@ async def resume(desk: Desk, argument: str) -> None:
     """Go on with a recorded session."""
     desk.orchestrator = await desk.reopen(argument or "last")
     desk.say(going_on(desk.orchestrator))
+    if told := await waiting_plan(desk.orchestrator):
+        desk.say(told)
 
 
 def going_on(orchestrator: AgentOrchestrator) -> str:
@@ -39,6 +41,13 @@ def going_on(orchestrator: AgentOrchestrator) -> str:
     if not cut:
         return said
     return f"{said} Interrupted before, outcome unknown: {counted(cut, 'tool call')}."
+
+
+async def waiting_plan(orchestrator: AgentOrchestrator) -> str:
+    """Say that a plan was made and not handed over yet; empty where that is not so."""
+    plan = await orchestrator.plan()
+    waits = plan is not None and not plan.approved
+    return "Its plan waits: /build shows it, and asks whether to build it." if waits else ""
 
 
 async def clear(desk: Desk, argument: str) -> None:

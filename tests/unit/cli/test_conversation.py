@@ -587,3 +587,13 @@ def test_what_is_not_recorded_or_not_there_cannot_be_copied(table: Callable[...,
     assert "/rename TITLE gives" in shown
     assert "/fork TURN in one up to that turn" in shown
     assert len(one.desk.orchestrator.context_coordinator.get_context().messages) == 4
+
+
+def test_a_plan_that_waits_is_told_of_where_its_session_goes_on(
+    table: Callable[..., Table],
+) -> None:
+    one = planning(table, "Built.")
+    one.answers = ["y"]
+    assert one.talk("/plan Mend it", "/clear", "/resume", "/build", "/resume") is ExitCode.DONE
+    assert one.shown.count("Its plan waits: /build shows it") == 1
+    assert one.shown.index("Its plan waits") < one.shown.index("Built.")
