@@ -80,10 +80,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the unit suite free of what takes its time from the machine and not from the code."""
+    """Keep the unit suite free of what takes its time from the machine or from many made-up cases,
+    and not from the code."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(here).as_posix().startswith(SLOW):
+        tries_many = hasattr(getattr(item, "obj", None), "hypothesis")
+        if tries_many or item.path.relative_to(here).as_posix().startswith(SLOW):
             item.add_marker("slow")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from victor.messages import Effect, Image, ToolCall
 from victor.protocols import Access, Attachment, CallReview, IAttachments, Mentionable
 from victor.testing import ScriptedProvider
 
-pytest.importorskip("mcp", reason="pip install 'victor-ai[mcp]'")
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+needs_mcp = pytest.mark.skipif(not find_spec("mcp"), reason="pip install 'victor-ai[mcp]'")
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, needs_mcp]
 
 New = Callable[..., AgentOrchestrator]
 PROGRAM = Path(__file__).parents[1] / "unit/mcp/programs/offering_server.py"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from victor.events import CoordinatorFailed, Event
 from victor.messages import ToolCall, ToolResult
 from victor.testing import ScriptedProvider, call
 
-pytest.importorskip("mcp", reason="pip install 'victor-ai[mcp]'")
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+needs_mcp = pytest.mark.skipif(not find_spec("mcp"), reason="pip install 'victor-ai[mcp]'")
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, needs_mcp]
 
 New = Callable[..., AgentOrchestrator]
 PROGRAM = Path(__file__).parents[1] / "unit/mcp/programs/odd_server.py"

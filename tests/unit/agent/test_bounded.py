@@ -12,9 +12,7 @@ from victor.agent.bounded import bounded, really_cancelled
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(autouse=True)
-def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("victor.agent.bounded.GRACE_SECONDS", 0.02)
+GRACE = 0.02
 
 
 async def forever() -> None:
@@ -76,7 +74,7 @@ async def test_a_timeout_leaves_the_task_uncancelled() -> None:
 
 async def test_work_that_swallows_its_cancellation_is_abandoned() -> None:
     with pytest.raises(TimeoutError):
-        await bounded(never_stops(), 0.01)
+        await bounded(never_stops(), 0.01, GRACE)
     assert not really_cancelled()
 
 
@@ -92,7 +90,7 @@ async def test_work_that_ignores_even_being_closed_is_abandoned() -> None:
                     continue
 
     with pytest.raises(TimeoutError):
-        await bounded(Stubborn(), 0.01)  # type: ignore[arg-type]  # an awaitable all the same
+        await bounded(Stubborn(), 0.01, GRACE)  # type: ignore[arg-type]  # an awaitable all the same
 
 
 async def test_cleaning_up_may_wait_a_little() -> None:
@@ -199,4 +197,4 @@ async def test_closing_the_waiter_closes_the_work() -> None:
 
 
 async def wrap(work: object) -> None:
-    await bounded(work, None)  # type: ignore[arg-type]  # any awaitable
+    await bounded(work, None, GRACE)  # type: ignore[arg-type]  # any awaitable

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ import pytest
 from victor.cli.app import run
 from victor.cli.exits import ExitCode
 
-pytest.importorskip("mcp", reason="pip install 'victor-ai[mcp]'")
-pytestmark = pytest.mark.slow
+needs_mcp = pytest.mark.skipif(not find_spec("mcp"), reason="pip install 'victor-ai[mcp]'")
+pytestmark = [pytest.mark.slow, needs_mcp]
 
 PROGRAM = Path(__file__).parents[1] / "mcp/programs/odd_server.py"
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from victor.mcp.definition import offered_name
 from victor.messages import Effect, ToolCall
 from victor.protocols import Approval, Ask, IToolSource, ToolEnvironment
 
-pytest.importorskip("mcp", reason="pip install 'victor-ai[mcp]'")
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+needs_mcp = pytest.mark.skipif(not find_spec("mcp"), reason="pip install 'victor-ai[mcp]'")
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, needs_mcp]
 
 PROGRAMS = Path(__file__).parent / "programs"
 

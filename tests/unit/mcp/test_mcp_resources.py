@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from victor.mcp.resources import PAGE
 from victor.messages import Effect
 from victor.protocols import Approval, ToolEnvironment
 
-pytest.importorskip("mcp", reason="pip install 'victor-ai[mcp]'")
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+needs_mcp = pytest.mark.skipif(not find_spec("mcp"), reason="pip install 'victor-ai[mcp]'")
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, needs_mcp]
 
 
 async def tools_of(servers: McpServers) -> dict[str, Any]:

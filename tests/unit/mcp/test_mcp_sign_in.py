@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ from victor.mcp.servers import SIGN_INS
 from victor.mcp.sign_ins import SignIns
 from victor.protocols import ToolEnvironment
 
-pytest.importorskip("mcp", reason="pip install 'victor-ai[mcp]'")
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+needs_mcp = pytest.mark.skipif(not find_spec("mcp"), reason="pip install 'victor-ai[mcp]'")
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, needs_mcp]
 
 PROGRAM = Path(__file__).parent / "programs/guarded_server.py"
 
