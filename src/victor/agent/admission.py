@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
-from typing import cast
 
 from victor.endpoints import Admission
 from victor.errors import RateLimitError
 from victor.events import ModelCallDelayed, ReplyDelta
 from victor.messages import Request
-from victor.protocols import Emit, IProvider, ModelInfo
+from victor.protocols import Emit, IProvider
 from victor.rate_limits import Demand, RateLimit
+from victor.wrapped_provider import WrappedProvider
 
 
-class AdmittedProvider:
+class AdmittedProvider(WrappedProvider):
     """A provider whose every call first waits for its turn at the endpoint. Fits `IProvider`.
 
     Calls are let in one after another, in the order in which they came: each when there is a place
@@ -33,24 +32,11 @@ class AdmittedProvider:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Admit calls that take about `demand` by `admission`."""
-        self._provider = provider
+        super().__init__(provider)
         self._admission = admission
         self._demand = demand
         self._emit = emit
         self._sleep = sleep
-
-    @property
-    def name(self) -> str:
-        """The vendor."""
-        return self._provider.name
-
-    def model_info(self, model: str) -> ModelInfo:
-        """Return what is known of `model`, without the network."""
-        return self._provider.model_info(model)
-
-    async def aclose(self) -> None:
-        """Release connections."""
-        await self._provider.aclose()
 
     async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
         """Make one model call when it is let in.
@@ -59,8 +45,7 @@ class AdmittedProvider:
         """
         await self._enter(request.model)
         try:
-            stream = cast("AsyncGenerator[ReplyDelta, None]", self._provider.stream(request))
-            async with aclosing(stream) as deltas:
+            async with self._call(request) as deltas:
                 async for delta in deltas:
                     yield delta
         finally:

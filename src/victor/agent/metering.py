@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import replace
-from typing import cast
 
 from victor import tokens
 from victor.budget import NOTHING, Amounts, Budget, Kind, Reservation
@@ -14,6 +12,7 @@ from victor.errors import ConfigError
 from victor.events import ReplyDelta, ReplyFinished, TextDelta, ThinkingDelta, ToolCallDelta
 from victor.messages import Request, Usage
 from victor.protocols import IProvider, ModelInfo
+from victor.wrapped_provider import WrappedProvider
 
 INPUT_MARGIN = 1.3
 """What is sent may be more than the estimate says; of 100 texts, 95 are within this factor."""
@@ -31,7 +30,7 @@ _MILLION = 1_000_000
 _NO_LIMIT = 2**31
 
 
-class MeteredProvider:
+class MeteredProvider(WrappedProvider):
     """A provider whose every call draws on a budget. Fits `IProvider`.
 
     Where tokens or dollars are limited, a reply is limited to what can still be paid, and waits for
@@ -43,26 +42,13 @@ class MeteredProvider:
         self, provider: IProvider, info: ModelInfo, budget: Budget, sent: Request, size: int
     ) -> None:
         """Draw on `budget` at the prices of `info`. The request `sent` has about `size` tokens."""
-        self._provider = provider
+        super().__init__(provider)
         self._info = info
         self._budget = budget
         self._sent = sent
         self._size = size
         self.taken = NOTHING
         """What its tries took up to now, those that failed included."""
-
-    @property
-    def name(self) -> str:
-        """The vendor."""
-        return self._provider.name
-
-    def model_info(self, model: str) -> ModelInfo:
-        """Return what is known of `model`, without the network."""
-        return self._provider.model_info(model)
-
-    async def aclose(self) -> None:
-        """Release connections."""
-        await self._provider.aclose()
 
     async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
         """Make one model call.
@@ -75,8 +61,7 @@ class MeteredProvider:
         arrived: list[str] = []
         usage: Usage | None = None
         try:
-            stream = cast("AsyncGenerator[ReplyDelta, None]", self._provider.stream(request))
-            async with aclosing(stream) as deltas:
+            async with self._call(request) as deltas:
                 async for delta in deltas:
                     match delta:
                         case TextDelta(content) | ThinkingDelta(content):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from victor.errors import OutputError
 from victor.events import OutputRejected, ReplyDelta, ReplyFinished, TextDelta, ToolCallDelta
@@ -22,7 +21,8 @@ from victor.messages import (
     ToolSpec,
     user,
 )
-from victor.protocols import Ability, Emit, IProvider, ModelInfo
+from victor.protocols import Ability, Emit, IProvider
+from victor.wrapped_provider import WrappedProvider
 
 ANSWER_TOOL = "final_answer"
 """The tool through which a model answers where its vendor cannot hold it to a form."""
@@ -145,16 +145,8 @@ def answering(provider: IProvider, request: Request) -> IProvider:
     return AnswersByTool(provider)
 
 
-class AnswersByTool:
+class AnswersByTool(WrappedProvider):
     """A provider whose answers come through a tool, and arrive as the text of its arguments."""
-
-    def __init__(self, provider: IProvider) -> None:
-        self._provider = provider
-
-    @property
-    def name(self) -> str:
-        """The vendor."""
-        return self._provider.name
 
     async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
         """Make one model call. Raises `ProviderError`."""
@@ -163,8 +155,7 @@ class AnswersByTool:
         asked = replace(request, tools=tools, tool_choice=ToolChoice.REQUIRED, output_schema=None)
         answers: set[int] = set()
         others = False
-        deltas = cast("AsyncGenerator[ReplyDelta, None]", self._provider.stream(asked))
-        async with aclosing(deltas):
+        async with self._call(asked) as deltas:
             async for delta in deltas:
                 match delta:
                     case ToolCallDelta() if delta.name == tool.name or delta.index in answers:
@@ -177,14 +168,6 @@ class AnswersByTool:
                     case _:
                         others = others or isinstance(delta, ToolCallDelta)
                         yield delta
-
-    def model_info(self, model: str) -> ModelInfo:
-        """Return what is known of `model`, without the network."""
-        return self._provider.model_info(model)
-
-    async def aclose(self) -> None:
-        """Release connections. Safe to call twice."""
-        await self._provider.aclose()
 
 
 def is_closed(schema: object) -> bool:

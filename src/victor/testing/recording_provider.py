@@ -7,7 +7,6 @@ import os
 import stat
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, cast
@@ -25,6 +24,7 @@ from victor.testing.record_form import (
     request_form,
 )
 from victor.testing.scrub import Scrubber
+from victor.wrapped_provider import WrappedProvider
 
 _HEADER = {"recording": VERSION}
 
@@ -111,7 +111,7 @@ class Answer:
     """How it ended, where that was not with its last delta."""
 
 
-class RecordingProvider:
+class RecordingProvider(WrappedProvider):
     """Passes everything on to `provider` and back, and writes it to `recording`.
 
     `recording` is a file's path, or a `RecordingFile` that several providers share, which the last
@@ -127,7 +127,7 @@ class RecordingProvider:
         secrets: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._provider = provider
+        super().__init__(provider)
         self._clock = clock
         self._closed = False
         self._file = (
@@ -141,11 +141,6 @@ class RecordingProvider:
         self.account = getattr(provider, "account", None)
         self.most_calls = getattr(provider, "most_calls", None)
 
-    @property
-    def name(self) -> str:
-        """The vendor's name."""
-        return self._provider.name
-
     async def stream(self, request: Request) -> AsyncGenerator[ReplyDelta, None]:
         """Make one model call. Raises `ProviderError`."""
         info = self._provider.model_info(request.model)
@@ -153,9 +148,8 @@ class RecordingProvider:
         answer = Answer()
         began = self._clock()
         whole = False
-        deltas = cast("AsyncGenerator[ReplyDelta, None]", self._provider.stream(request))
         try:
-            async with aclosing(deltas):
+            async with self._call(request) as deltas:
                 async for delta in deltas:
                     answer.deltas.append(delta)
                     answer.times.append(self._clock() - began)
@@ -169,16 +163,12 @@ class RecordingProvider:
                 answer.end = {"at": round(self._clock() - began, 4), "left": True}
             self._file.end(call, answer)
 
-    def model_info(self, model: str) -> ModelInfo:
-        """Return what is known of `model`, without the network."""
-        return self._provider.model_info(model)
-
     async def aclose(self) -> None:
         """Leave the file, and release connections. Safe to call twice."""
         if not self._closed:
             self._closed = True
             self._file.leave()
-        await self._provider.aclose()
+        await super().aclose()
 
 
 def _opened(path: Path) -> IO[str]:
