@@ -113,8 +113,11 @@ def prompts(options: Options, name: str | None) -> None:
 @asynccontextmanager
 async def _servers(options: Options) -> AsyncIterator[McpServers | None]:
     from victor.mcp import servers_of
+    from victor.safety.sandbox import sandbox_of
 
-    servers = servers_of(configuration(options).get_config(), options.folder)
+    config, folder = configuration(options).get_config(), options.folder
+    sandbox = sandbox_of(config.get("sandbox") or "auto", folder)
+    servers = servers_of(config, folder, sandbox=sandbox)
     if servers is None:
         yield None
         return

@@ -203,8 +203,8 @@ class Settings(BaseModel):
     """What becomes of calls that need approval: a person is asked, they run, or they do not."""
 
     mcp_servers: dict[str, McpServer] = Field(default_factory=dict)
-    """Servers of tools, as a table by name: `command`, `args` and `env`, or `url` and `headers`;
-    `read_only` and `targets`. Needs the extra `mcp`."""
+    """Servers of tools, as a table by name: `command`, `args`, `env`, `sandbox`, `writable` and
+    `network`, or `url`, `headers` and `oauth`; `read_only` and `targets`. Needs the extra `mcp`."""
 
     mcp_wait: float = Field(default=5.0, ge=0)
     """Seconds that the first turn waits for them at most; who is later joins a later turn."""

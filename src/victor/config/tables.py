@@ -50,6 +50,12 @@ class McpServer(TypedDict, total=False):
     """`${NAME}` in a value is taken from the environment, `${keyring:NAME}` from the system's
     keyring; a secret has to be."""
     oauth: McpSignIn
+    sandbox: bool
+    """Whether a program runs in the sandbox, where it changes nothing but `writable`."""
+    writable: tuple[str, ...]
+    """Folders that it may change there, `~` for your home, relative to the workspace."""
+    network: bool | tuple[str, ...]
+    """Whom it may talk to there: everybody where true, the default, or hosts by name."""
     read_only: tuple[str, ...]
     """Tools that change nothing, by your word; a server's own is not taken."""
     targets: dict[str, tuple[str, ...]]

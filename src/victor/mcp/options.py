@@ -11,6 +11,7 @@ from typing import Any
 
 from victor.config.keyring import ask_keyring
 from victor.errors import ConfigError
+from victor.protocols import Network
 
 HARMLESS = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER")
 """What every server is given of the environment."""
@@ -41,6 +42,13 @@ class ServerOptions:
     """The name of the secret that belongs to it, as in `headers`."""
     port: int = 0
     """Where the browser comes back to after a sign-in; 0: any that is free."""
+
+    sandbox: bool = False
+    """Whether a program runs confined, and then with these rights:"""
+    writable: tuple[str, ...] = ()
+    """Folders that it may change, `~` for the home, relative to the workspace."""
+    network: Network = Network.ALL
+    hosts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str, told: Mapping[str, Any]) -> ServerOptions:
@@ -76,6 +84,7 @@ class ServerOptions:
             client_id=oauth.get("client_id", ""),
             secret=oauth.get("client_secret", ""),
             port=oauth.get("port", 0),
+            **_confinement(name, told),
         )
 
     @property
@@ -140,6 +149,24 @@ class ServerOptions:
             return found
 
         return _VARIABLE.sub(secret, value)
+
+
+def _confinement(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of the sandbox. Raises `ConfigError`."""
+    sandbox, network = bool(told.get("sandbox")), told.get("network", True)
+    writable = tuple(told.get("writable") or ())
+    if not sandbox and (writable or network is not True):
+        raise ConfigError(
+            f"mcp_servers.{name}: writable and network are for a server in the sandbox.",
+            hint="Set sandbox = true beside them.",
+        )
+    if sandbox and not told.get("command"):
+        raise ConfigError(f"mcp_servers.{name}: sandbox is for a command, not for a url.")
+    if isinstance(network, bool):
+        kind, hosts = Network.ALL if network else Network.NONE, ()
+    else:
+        kind, hosts = Network.HOSTS, tuple(network)
+    return {"sandbox": sandbox, "writable": writable, "network": kind, "hosts": hosts}
 
 
 def _found(match: re.Match[str]) -> str | None:

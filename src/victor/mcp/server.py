@@ -20,6 +20,7 @@ from victor.mcp.listing import Offered, listed
 from victor.mcp.options import SHORTEST_SECRET, ServerOptions
 from victor.mcp.sign_ins import SignIn
 from victor.mcp.stdio import program
+from victor.protocols import ISandbox
 from victor.visible import one_line
 
 if TYPE_CHECKING:
@@ -48,8 +49,17 @@ class State(StrEnum):
 class Server:
     """A server and the connection to it, which a task of its own holds."""
 
-    def __init__(self, options: ServerOptions, folder: Path, logs: Path, sign_in: SignIn) -> None:
-        """`folder` is where a program starts in, `logs` where its stderr is kept."""
+    def __init__(
+        self,
+        options: ServerOptions,
+        folder: Path,
+        logs: Path,
+        sign_in: SignIn,
+        sandbox: ISandbox,
+    ) -> None:
+        """`folder` is where a program starts in, `logs` where its stderr is kept, `sandbox` what
+        it runs in where its settings say so.
+        """
         self.options = options
         self.state = State.STARTING
         self.failure = ""
@@ -59,6 +69,7 @@ class Server:
         self._folder = folder
         self.log = logs / f"{options.name}.log"
         self._sign_in = sign_in
+        self._sandbox = sandbox
         self._secrets: frozenset[str] = frozenset()
         self._unsigned = False
         """Whether the last answer was that it does not know who asks."""
@@ -211,7 +222,7 @@ class Server:
         options = self.options
         if options.command:
             lost = lambda: self._wake(lost=True)  # noqa: E731  # one word
-            async with program(options, self._folder, self.log, lost) as streams:
+            async with program(options, self._folder, self.log, lost, self._sandbox) as streams:
                 yield streams
             return
         headers = await asyncio.to_thread(options.sent_headers)

@@ -27,8 +27,10 @@ from victor.protocols import (
     Attachment,
     IApprover,
     IRememberingApprover,
+    ISandbox,
     ITool,
     Mentionable,
+    NoSandbox,
     ToolEnvironment,
 )
 from victor.visible import one_line
@@ -217,12 +219,13 @@ def servers_of(
     *,
     approver: IApprover | None = None,
     tell: Tell = lambda _server, _text: None,
+    sandbox: ISandbox | None = None,
 ) -> McpServers | None:
     """Return the servers of the setting `mcp_servers`; None where there are none.
 
     `folder` is where programs start in; approvals and logs are kept below `data`, by default the
-    user's data folder. Raises `ConfigError` for a server that cannot be, and without the extra
-    `mcp`.
+    user's data folder. `sandbox` is what those run in that are to be confined. Raises
+    `ConfigError` for a server that cannot be, and without the extra `mcp`.
     """
     told = config.get("mcp_servers") or {}
     if not told:
@@ -233,12 +236,12 @@ def servers_of(
             hint='Run: pip install "victor-ai[mcp]"',
         )
     options = [ServerOptions.of(name, server) for name, server in told.items()]
-    data = data or data_folder()
+    data, sandbox = data or data_folder(), sandbox or NoSandbox()
     if config.get("approve") == "never":
         approver = None
     logs, sign_ins = data / "mcp-logs", SignIns(data / SIGN_INS)
     return McpServers(
-        tuple(Server(one, folder, logs, sign_ins.of(one)) for one in options),
+        tuple(Server(one, folder, logs, sign_ins.of(one), sandbox) for one in options),
         Approvals(data / "mcp.json"),
         approver=approver,
         tell=tell,

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from victor.marked import kill_all, more_than, new_mark, running_threads, signal_group
 from victor.protocols import ISandbox, Launch, SandboxPolicy
 from victor.tools.control_group import held_to, joining
 from victor.tools.kept_output import KeptOutput
-from victor.tools.marked import kill_all, more_than, new_mark, running_threads, signal_group
 
 DRAIN_SECONDS = 0.3
 """How long to wait for the rest of the output of a program that has ended."""

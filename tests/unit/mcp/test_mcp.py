@@ -346,7 +346,7 @@ async def test_output_without_end_ends_the_server(
             await tool.run({}, environment)
 
 
-@pytest.mark.parametrize("how", ["child", "stays"])
+@pytest.mark.parametrize("how", ["child", "orphan", "stays"])
 async def test_closing_ends_the_program_and_all_that_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
@@ -355,7 +355,7 @@ async def test_closing_ends_the_program_and_all_that_it_started(
     async with running(tmp_path, odd=odd(how, pid)) as (servers, _):
         await servers.join()
     assert servers.servers[0].state is State.CLOSED
-    if how == "child":
+    if how != "stays":
         await until(lambda: _ended(int(pid.read_text())))
 
 

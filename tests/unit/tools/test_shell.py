@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from victor.errors import ToolError
+from victor.marked import kill_all, running_threads
 from victor.protocols import (
     Confinement,
     ITool,
@@ -27,7 +28,6 @@ from victor.tools import control_group, process
 from victor.tools.background import MOST_RUNNING, Background
 from victor.tools.child_environment import child_environment
 from victor.tools.kept_output import KeptOutput, file_in
-from victor.tools.marked import kill_all, running_threads
 from victor.tools.process import Limits, Program
 from victor.tools.shell import Shell
 from victor.tools.workspace import Workspace

@@ -101,4 +101,10 @@ def servers(given: Given) -> IToolSource | None:
     def told(server: str, text: str) -> None:
         failed(f"MCP server {server}", text)
 
-    return servers_of(given.config, given.workspace, approver=given.approver, tell=told)
+    return servers_of(
+        given.config,
+        given.workspace,
+        approver=given.approver,
+        tell=told,
+        sandbox=given.sandbox,
+    )

@@ -77,10 +77,21 @@ def called() -> object:
     if how == "changes":
         file.write_text("changed")
         say({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+    if how == "writes":
+        return {"content": [{"type": "text", "text": written()}]}
     if how == "parts":
         return {"content": parts()}
     text = "x" * 10_000_000 if how == "large" else "done"
     return {"content": [{"type": "text", "text": text}]}
+
+
+def written() -> str:
+    """Say whether the file could be written, and where one could connect to."""
+    try:
+        file.write_text("written")
+    except OSError as error:
+        return str(error.strerror)
+    return "written"
 
 
 def parts() -> list[dict[str, object]]:
@@ -108,6 +119,15 @@ if how == "mute":
 if how == "child":
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     file.write_text(str(child.pid))
+if how == "orphan":
+    # In a session of its own, and of a parent that has ended.
+    leave = (
+        "import os, subprocess, sys; started = subprocess.Popen([sys.executable, '-c',"
+        " 'import time; time.sleep(60)'], start_new_session=True, stdout=subprocess.DEVNULL,"
+        " stderr=subprocess.DEVNULL); print(started.pid)"
+    )
+    done = subprocess.run([sys.executable, "-c", leave], capture_output=True, check=True)
+    file.write_bytes(done.stdout)
 if how == "fails":
     sys.exit("no such thing")
 for line in sys.stdin:
