@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from victor.testing import ScriptedProvider
 from victor.tools.decorator import tool
 
 New = Callable[..., AgentOrchestrator]
+Said = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -35,6 +38,25 @@ def new(workspace: Path) -> New:
         return AgentOrchestrator(settings, provider or ScriptedProvider(*replies), "m", **more)
 
     return make
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Said:
+    """Runs the command line in this process: what it exits with, says, and says to stderr.
+
+    Nobody is at its standard input.
+    """
+    from victor.cli.app import run
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(list(arguments))
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return command
 
 
 @tool(effect=Effect.READ_ONLY)

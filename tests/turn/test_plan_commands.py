@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ from typing import Any
 import pytest
 
 from victor.agent.orchestrator import AgentOrchestrator
-from victor.cli.app import run
 from victor.config.settings import Settings
 from victor.messages import ToolCall
 from victor.testing import ScriptedProvider
@@ -36,23 +33,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAILoopback]:
 
 @pytest.fixture
 def victor(
-    server: OpenAILoopback,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    server: OpenAILoopback, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Said:
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setenv("VICTOR_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run(list(arguments))
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return command
+    return said
 
 
 @pytest.fixture

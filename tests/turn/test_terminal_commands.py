@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from victor.cli.app import run
 from victor.messages import ToolCall
 from victor.testing.loopback import LoopbackReply, OpenAILoopback
 
@@ -44,21 +41,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAILoopback]:
 
 @pytest.fixture
 def victor(
-    server: OpenAILoopback,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    server: OpenAILoopback, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Said:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run(list(arguments))
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return command
+    return said
 
 
 def test_a_workflow_prints_its_outputs_and_tells_its_steps(

@@ -87,8 +87,9 @@ class Settings(BaseModel):
     """MB that each process of a command may fill. None is three quarters of the machine's."""
 
     command_process_limit: int | None = Field(default=2_000, ge=1)
-    """Processes and threads that a command may have at once, on Linux; the system does not hold
-    root to it. None is as many as the system allows."""
+    """Processes and threads that a command may have at once, on Linux. The system does not hold
+    root to it: a control group does, or where root can make none, a command is ended soon after it
+    has more. None is as many as the system allows."""
 
     tool_output_limit: int = Field(default=8_000, ge=100)
     """Tokens of one tool result that the model is shown; the rest goes to a file."""
@@ -186,8 +187,8 @@ class Settings(BaseModel):
 
     context_compaction_strategy: str = "hybrid"
     """How a context that grew too large is made smaller: `truncation`, `summarization`, `semantic`,
-    `hybrid`, `native` (the vendor's own summary where it writes one, else `hybrid`), `tool_results`,
-    or `custom` and other names once registered."""
+    `hybrid`, `native` (the vendor's own summary where it writes one, else `hybrid`),
+    `tool_results`, or `custom` and other names once registered."""
 
     context_compaction_threshold: float = Field(default=0.8, gt=0, le=1)
     """Share of the window from which the context is compacted; above 0, at most 1."""
