@@ -20,6 +20,8 @@ from victor.events import CoordinatorFailed
 from victor.messages import Effect, Request, ToolSpec
 from victor.protocols import Mode, ModelInfo, ScoredTool, ToolEnvironment, ToolOutput
 from victor.protocols.selection import FIND_TOOLS
+from victor.protocols.storage import SessionInfo
+from victor.storage.sqlite import SqliteSessionStore
 from victor.testing import RecordingObserver, ScriptedProvider, call
 from victor.tokens import of_tool
 from victor.tools import builtin_tools
@@ -165,6 +167,31 @@ async def test_what_was_found_before_a_crash_is_sent_after_it(
 
     assert after.requests[0].tools == provider.requests[1].tools
     assert names(after.requests[0])[-1] == "mcp__office__share_survey"
+    await resumed.close()
+
+
+async def test_a_search_that_a_crash_cut_short_is_made_when_the_session_goes_on(
+    new: New, workspace: Path, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"tools": own(workspace), "context_window": WINDOW}
+    provider = ScriptedProvider([call(FIND_TOOLS, query="share a survey")], "Found.")
+    made = new(provider=provider, **given)
+    await made.chat("Hello")
+    asked, reply, *_ = await made.session_coordinator.load(made.session_id)
+    await made.close()
+    store = SqliteSessionStore(tmp_path / "sessions.db")
+    info = SessionInfo("broken", "", str(workspace), "scripted", "m", 1.0, 1.0)
+    await store.add(info, (asked, reply))
+    await store.aclose()
+
+    after = ScriptedProvider("Here again.")
+    resumed = new(
+        provider=after, ephemeral=False, session_store=str(tmp_path / "sessions.db"), **given
+    )
+    await resumed.resume("broken")
+    await resumed.chat("Go on")
+    assert after.requests[0].tools == provider.requests[1].tools
+    assert results(after.requests[0]) == results(provider.requests[1])
     await resumed.close()
 
 
