@@ -58,6 +58,8 @@ class ContextStep:
         self.limits = Limits()
         self._known_model: tuple[Endpoint | None, ModelInfo | None] = (None, None)
         self._counted_for: Endpoint | None = None
+        self._sums_up = False
+        """Whether its vendor sums up conversations itself; asking the type each time takes long."""
         self.vocabulary: TextCounter | None = None
         """What counts by the vocabulary of the model that was fitted for last; None: estimate."""
         self.overhead = 0
@@ -143,6 +145,7 @@ class ContextStep:
         if endpoint is self._counted_for or endpoint == self._counted_for:
             return
         self._counted_for = endpoint
+        self._sums_up = isinstance(endpoint.provider, ICompacting)
         known, self.vocabulary = self.vocabulary, await self._vocabulary(endpoint)
         count_by: Any = getattr(self._stages.context, "count_by", None)
         if count_by is None:
@@ -167,7 +170,7 @@ class ContextStep:
     def _summarizer(
         self, turn: Turn, endpoint: Endpoint, system: str, tools: tuple[ToolSpec, ...]
     ) -> Summarizer:
-        if not isinstance(endpoint.provider, ICompacting):
+        if not self._sums_up:
             return partial(self._summarize, turn)
 
         def sent(messages: tuple[Message, ...]) -> Request:

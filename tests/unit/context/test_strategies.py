@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from victor import tokens
+from victor.agent.coordinators.context_coordinator import ContextCoordinator
 from victor.context import BaseCompactionStrategy, strategies
 from victor.errors import CompactionError
 from victor.messages import (
@@ -27,6 +29,8 @@ from victor.messages import (
 )
 from victor.pairing import problems, repair
 from victor.protocols import CompactionRequest
+from victor.protocols.context import KeptText
+from victor.todo_list import is_note
 
 STRATEGIES = strategies()
 
@@ -152,6 +156,42 @@ def test_the_same_conversation_is_compacted_the_same_way(
     target = int(size(messages) * share)
 
     assert compact(name, messages, target) == compact(name, messages, target)
+
+
+class Kept:
+    async def append(self, session_id: str, text: str) -> KeptText:
+        return KeptText(Path("/kept/left-out.md"), 1)
+
+
+TODO = {"items": [{"text": "mend the parser", "status": "in_progress"}]}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@WHATEVER
+@given(seed=SEEDS, room=st.integers(50, 4_000), focus=st.sampled_from(["", "the parser"]))
+def test_whatever_is_told_beside_it_a_context_is_valid_within_its_room_and_never_larger(
+    name: str, seed: int, room: int, focus: str
+) -> None:
+    asked = assistant("", ToolCall("todo", "todo", TODO))
+    before = (user("Go."), asked, tool_results(ToolResult("todo", "ok")), *conversation(seed))
+    coordinator = ContextCoordinator(name, strategies=STRATEGIES, left_out=Kept())
+    coordinator.append(*before)
+
+    try:
+        after = asyncio.run(
+            coordinator.compact(room, 0, lambda event: None, summarize, focus)
+        ).messages
+    except CompactionError:
+        newest = max(i for i, one in enumerate(before) if one.role is Role.USER)
+        # Nothing else may be the reason than that the newest words and step are too large.
+        assert size(before[newest:]) + 4 * NOTE > room
+        reject()
+
+    assert problems(after) == ()
+    assert size(after) == coordinator.token_count() <= room or size(after) == size(before)
+    assert size(after) <= size(before)
+    assert own_words(after)[-1] == own_words(before)[-1]
+    assert sum(map(is_note, after)) <= 1
 
 
 @pytest.mark.parametrize("name", ["hybrid", "semantic", "truncation"])

@@ -255,6 +255,8 @@ class ContextCoordinator:
         """Adopt the messages, with the plan and the list that hold; say so if they are others."""
         old = self.get_context().messages
         size = self._tally.total
+        if size <= room and sum(map(self._tally.counter(), messages)) >= size:
+            messages = old  # A note can be longer than what it stands for.
         if messages != old:
             for reattached in (plans.reattached, todo_list.reattached):
                 messages = self._where_it_fits(reattached(messages, old), messages, room)
@@ -268,7 +270,9 @@ class ContextCoordinator:
     def _where_it_fits(
         self, wished: tuple[Message, ...], plain: tuple[Message, ...], room: int
     ) -> tuple[Message, ...]:
-        return wished if sum(map(self._tally.counter(), wished)) <= room else plain
+        """Return what is `wished` if it has room and is less than there was, else `plain`."""
+        most = min(room, self._tally.total - 1)
+        return wished if sum(map(self._tally.counter(), wished)) <= most else plain
 
     def _repaired(
         self, messages: tuple[Message, ...], source: str, emit: Emit
