@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -240,6 +239,8 @@ def _dropped(record: Record, message: Message, *, shortened: bool) -> Part:
 
 
 def _when(record: Record) -> str:
+    from datetime import UTC, datetime
+
     return datetime.fromtimestamp(record.time, UTC).isoformat(timespec="seconds")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from pathlib import Path
 
 from victor.beneath import read_beneath
@@ -45,8 +44,11 @@ class PlanFiles:
 
     async def aclose(self) -> None:
         """Leave nothing behind, where that was promised."""
-        if self._passing:
-            await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+        if not self._passing or not self.folder.exists():
+            return
+        from shutil import rmtree
+
+        await asyncio.to_thread(rmtree, self.folder, ignore_errors=True)
 
 
 def _restore(file: Path, text: str) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-import tempfile
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,8 +62,10 @@ class Given:
         """The plans of sessions. Where nothing is left behind, they are in a folder that goes."""
         if self.outputs is not None:
             return PlanFiles(self.outputs)
+        from tempfile import gettempdir
+
         # Made at the first plan only, and nobody can know the name before.
-        folder = Path(tempfile.gettempdir(), f"victor-{secrets.token_hex(8)}")
+        folder = Path(gettempdir(), f"victor-{os.urandom(8).hex()}")
         return PlanFiles(folder, passing=True)
 
     @cached_property
