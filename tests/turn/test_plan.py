@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from victor.agent.coordinators.context_coordinator import (
+    BaseCompactionStrategy,
+    register_compaction_strategy,
+)
 from victor.agent.orchestrator import AgentOrchestrator
 from victor.config.settings import Settings
 from victor.errors import SessionError
 from victor.events import Event, PlanWritten
-from victor.messages import Role, Text, ToolCall, ToolResult
+from victor.messages import Context, Role, Text, ToolCall, ToolResult
 from victor.protocols import Mode
 from victor.testing import ScriptedProvider
 
@@ -273,6 +277,45 @@ async def test_the_plan_survives_resume_and_fork_also_where_its_file_is_gone(
         await again.chat("Go")
         messages = again.context_coordinator.get_context().messages
     assert PLAN in told(messages)[-1]
+
+
+async def test_a_fork_has_the_plan_of_the_turn_that_it_begins_after(
+    workspace: Path, home: Path
+) -> None:
+    script = (writes(home, "Early\n"), "One.", writes(home, "Late\n", "w2"), "Two.")
+    async with agent(workspace, *script) as orchestrator:
+        await orchestrator.chat("Plan it")
+        await orchestrator.chat("Plan it again")
+    for turn, text in ((0, None), (1, "Early\n"), (2, "Late\n")):
+        async with agent(workspace, session_id=f"fork{turn}") as fork:
+            await fork.fork("s1", at_turn=turn)
+            plan = await fork.plan()
+            assert (plan and plan.text) == text
+
+
+class OnlyTheLast(BaseCompactionStrategy):
+    """Keeps so little that no user's message is safe."""
+
+    async def compact(self, context: Context) -> Context:
+        return Context(context.messages[-1:])
+
+
+async def test_an_approved_plan_outlives_every_compaction(workspace: Path, home: Path) -> None:
+    register_compaction_strategy("only_the_last", OnlyTheLast)
+    script = (writes(home), "Planned.", *(f"Step {n}." for n in range(6)))
+    settings = {"context_compaction_strategy": "only_the_last"}
+    async with agent(workspace, *script, **settings) as orchestrator:
+        await orchestrator.chat("Plan it")
+        await orchestrator.approve_plan()
+        for number in range(3):
+            await orchestrator.chat(f"Go on {number}")
+            assert await orchestrator.compact()
+        messages = orchestrator.context_coordinator.get_context().messages
+        assert sum(PLAN in message.text for message in messages) == 1
+        assert "Go on 0" not in "".join(message.text for message in messages)
+    async with agent(workspace, mode="build") as again:
+        messages = await again.resume("s1")
+        assert sum(PLAN in message.text for message in messages) == 1
 
 
 async def test_a_person_may_edit_the_plan_and_the_model_has_to_look_again(

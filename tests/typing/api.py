@@ -34,6 +34,7 @@ from victor.agent.coordinators.prompt_coordinator import BasePromptContributor
 from victor.config.sources import EnvironmentConfigProvider
 from victor.events import Event, TextDelta
 from victor.messages import Request, ToolCall, ToolSpec
+from victor.plans import Plan
 from victor.protocols import (
     Allow,
     AnalyticsEvent,
@@ -131,6 +132,8 @@ async def a_conversation(settings: Settings, provider: IProvider, tmp: Path) -> 
     assert_type(response.content, str)
     assert_type(response.messages, tuple[Message, ...])
     assert_type(orchestrator.stream_chat("Hi"), AsyncGenerator[TextDelta, None])
+    assert_type(await orchestrator.plan(), Plan | None)
+    assert_type(await orchestrator.approve_plan(), Plan)
     assert_type(orchestrator.events("Hi"), AsyncGenerator[Event, None])
     assert_type(orchestrator.switch(model="other"), Endpoint)
     assert_type(orchestrator.mode, Mode)
