@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from victor.errors import ToolError
 from victor.messages import Effect, JsonObject, ToolSpec
 from victor.protocols import Access, ToolEnvironment, ToolOutput
 from victor.tools.web_address import Lookup, WebAddress
 from victor.tools.web_download import MOST_BYTES, MOST_REDIRECTS, RedirectElsewhere, download
-from victor.tools.web_page import page_text
+from victor.tools.web_reading import read_page
 
 MOST_SECONDS = 45.0
+READING_SECONDS = 15.0
+"""How long it may take to make text of a page."""
 _ACCEPT = "text/html, application/xhtml+xml, text/plain, application/json, text/*;q=0.9, */*;q=0.1"
 
 
@@ -27,6 +27,7 @@ class WebFetch:
 
     bounds: ClassVar[tuple[str, ...]] = (
         f"{MOST_BYTES // 1_000_000} MB of a page, unpacked; {MOST_SECONDS:.0f} s",
+        f"{READING_SECONDS:.0f} s to make text of it",
         f"{MOST_REDIRECTS} redirects, on the same host; of another host, only the address is told",
         "no cookies, no passwords, no scripts; what a page hides from people is left out",
     )
@@ -59,17 +60,14 @@ class WebFetch:
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Return the page, or that it is elsewhere. Raises `ToolError`."""
         page = WebAddress.of(arguments["url"])
-        seconds = min(MOST_SECONDS, environment.timeout * 0.9)
+        reading = min(READING_SECONDS, environment.timeout * 0.3)
+        seconds = min(MOST_SECONDS, environment.timeout * 0.9 - reading)
         found = await download(page, self.lookup, seconds, _ACCEPT)
         if isinstance(found, RedirectElsewhere):
             said = f"{page} redirects to another host: {found.address}"
             return ToolOutput(f"{said}\nFetch that address to read it.", source=_source(page))
         name = str(found.address)
-        try:
-            # Large pages take a moment, and the loop has other things to do.
-            text = await asyncio.to_thread(page_text, found.data, found.content_type, name)
-        except RecursionError:
-            raise ToolError(f"{name} is built so deep that it cannot be read.") from None
+        text = await read_page(found.data, found.content_type, name, reading)
         ending = "\n\n[The page goes on; it is too long to be fetched whole.]" if found.cut else ""
         body = text or "[There is no text in it.]"
         return ToolOutput(f"{body}{ending}", display=name, source=_source(found.address))
