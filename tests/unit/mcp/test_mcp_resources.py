@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -96,6 +98,38 @@ async def test_resources_that_come_later_are_known_without_another_question(
         assert "notes://new" in listed.content
         assert await tools_of(servers) == tools
     assert len(person.questions) == 1
+
+
+async def test_changes_are_told_over_http_too(
+    running: Any,
+    offering: Any,
+    environment: ToolEnvironment,
+    until: Callable[[Callable[[], bool]], Any],
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *offering["args"], str(port), stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await until(lambda: is_open(port))
+        async with running(notes={"url": f"http://127.0.0.1:{port}/mcp"}) as servers:
+            tools = await tools_of(servers)
+            read = {"server": "notes", "uri": "notes://today"}
+            told = await tools["read_mcp_resource"].run(read, environment)
+            assert told.content.startswith("Water the plants.")
+            await tools["mcp__notes__grow"].run({}, environment)
+            offered = servers.servers[0]
+            await until(lambda: any(one.uri == "notes://new" for one in offered.offered.resources))
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def test_what_was_refused_cannot_be_read(
