@@ -9,6 +9,7 @@ from typing import Any
 from victor.beneath import read_beneath
 from victor.protocols import PromptContext
 from victor.protocols.prompt import BasePromptContributor
+from victor.visible import readable
 
 FILE = "AGENTS.md"
 LARGEST = 32 * 1024
@@ -88,11 +89,16 @@ class ProjectInstructions(BasePromptContributor):
         )
 
     def _read(self, path: Path, largest: int) -> str:
-        # A link in somebody's repository must not carry another file of the user's to the vendor.
-        if not path.is_file() or not path.resolve().is_relative_to(self._root.resolve()):
+        # A link in somebody's repository must not carry another file of the user's to the vendor,
+        # such as one of keys that they have put into it.
+        if not path.is_file():
             return ""
-        data = read_beneath(self._root.resolve(), path.resolve(), largest + 1) or b""
-        text = data[:largest].decode("utf-8", "replace").strip()
+        root, file = self._root.resolve(), path.resolve()
+        if not file.is_relative_to(root) or file.suffix != ".md":
+            return ""
+        data = read_beneath(root, file, largest + 1) or b""
+        # What a person who looks at the file does not see, the model does not obey.
+        text = readable(data[:largest].decode("utf-8-sig", "replace").strip())
         # Whoever wrote it does not end the label that says whose words these are.
         text = text.replace("</project_instructions", "< /project_instructions")
         if len(data) > largest:
