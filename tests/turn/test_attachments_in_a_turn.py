@@ -169,3 +169,11 @@ def test_servers_are_a_source_of_attachments(tmp_path: Path) -> None:
 
     assert isinstance(servers_of({"mcp_servers": SERVERS}, tmp_path, tmp_path), IAttachments)
     assert Attachment("@a:b", "c", "d").with_text("e").text == "e"
+
+
+async def test_names_are_completed_once_servers_run(made: Callable[..., AgentOrchestrator]) -> None:
+    agent = made("done")
+    assert agent.tool_coordinator.attachments.mentionable() == ()
+    await agent.mentionable()
+    assert agent.tool_coordinator.attachments.mentionable()[0].name == "/notes:review"
+    await agent.close()

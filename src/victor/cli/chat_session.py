@@ -126,6 +126,7 @@ class ChatSession:
         from victor.cli.line_editor import LineEditor
         from victor.cli.slash_commands import COMMANDS
         from victor.cli.slash_sessions import going_on, waiting_plan
+        from victor.cli.slash_views import known_names
         from victor.cli.start import history_file
 
         async def reopen(session_id: str | None) -> AgentOrchestrator:
@@ -142,6 +143,7 @@ class ChatSession:
         editor = LineEditor(
             None if start.config.get_config().get("ephemeral") else history_file(),
             completions=tuple(f"/{name}" for name in COMMANDS),
+            named=lambda: known_names(desk),
             colour=screen.color_system is not None,
         )
         return Conversation(desk, runner, editor, view).run()

@@ -19,12 +19,23 @@ class LineEditor:
     """
 
     def __init__(
-        self, history: Path | None = None, *, completions: tuple[str, ...] = (), colour: bool = True
+        self,
+        history: Path | None = None,
+        *,
+        completions: tuple[str, ...] = (),
+        named: Callable[[], tuple[str, ...]] = tuple,
+        colour: bool = True,
     ) -> None:
+        """`completions` complete a line; `named` tells what completes a word of it now: anywhere,
+        or at the beginning only where it begins with a slash.
+        """
         self._history = history
         self._completions = completions
+        self._named = named
         self._colour = colour
         self._ready = False
+        self._fitting: tuple[str, ...] = ()
+        """What completes the text that was asked about last."""
 
     def read(self, prompt: str) -> str | None:
         """Return the next message; None at the end of input. Ctrl-C raises `KeyboardInterrupt`."""
@@ -64,8 +75,20 @@ class LineEditor:
                 return
 
     def _complete(self, text: str, state: int) -> str | None:
-        fitting = [name for name in self._completions if text and name.startswith(text)]
+        if state == 0:
+            self._fitting = self._all_fitting(text)
+        fitting = self._fitting
         return fitting[state] if state < len(fitting) else None
+
+    def _all_fitting(self, text: str) -> tuple[str, ...]:
+        before, space, word = text.rpartition(" ")
+        lines = (line for line in self._completions if text and line.startswith(text))
+        words = (
+            f"{before}{space}{name}"
+            for name in self._named()
+            if word and name.startswith(word) and not (before and name.startswith("/"))
+        )
+        return (*lines, *words)
 
     def _remember(self, message: str) -> None:
         readline = sys.modules.get("readline")

@@ -97,6 +97,12 @@ async def tools(desk: Desk, argument: str) -> None:
         desk.console.print(line, no_wrap=True, overflow="ellipsis")
 
 
+def known_names(desk: Desk) -> tuple[str, ...]:
+    """Return what can be typed for prompts and resources of servers that run by now."""
+    attachments = getattr(desk.orchestrator.tool_coordinator, "attachments", None)
+    return () if attachments is None else tuple(one.name for one in attachments.mentionable())
+
+
 async def mcp(desk: Desk, argument: str) -> None:
     """List what MCP servers let a person name in a message, or what of it has these words."""
     found = await desk.orchestrator.mentionable()

@@ -491,6 +491,20 @@ def test_the_history_is_kept_for_its_owner_only(
     readline.clear_history()
 
 
+def test_what_servers_offer_completes_words_and_prompts_only_lines() -> None:
+    names = ("@docs:guide://a", "@docs:guide://b", "/docs:review")
+    editor = LineEditor(completions=("/doctor",), named=lambda: names)
+    found = [editor._complete("Read @docs:guide://", state) for state in range(3)]
+    assert found == ["Read @docs:guide://a", "Read @docs:guide://b", None]
+    assert [editor._complete("/doc", state) for state in range(3)] == [
+        "/doctor",
+        "/docs:review",
+        None,
+    ]
+    assert editor._complete("say /doc", 0) is None
+    assert editor._complete("", 0) is None
+
+
 def test_a_history_that_cannot_be_kept_stops_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
