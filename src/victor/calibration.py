@@ -7,7 +7,10 @@ server that reports nonsense cannot turn the window into nothing or into anythin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from victor.protocols import Record
 
 LOWEST, HIGHEST = 0.5, 2.0
 """Bounds of the factor."""
@@ -56,6 +59,18 @@ class Calibration:
         self._sums[key] = (ours, theirs)
         factor = min(max(theirs / ours, LOWEST), HIGHEST)
         self._fits[key] = Fit(factor, fit.calls + 1, error)
+
+    def learn_from(self, records: Iterable[Record]) -> None:
+        """Take in what vendors reported in a recorded conversation."""
+        provider = model = ""
+        for record in records:
+            if record.kind != "reply":
+                continue
+            provider = record.data.get("provider", provider)
+            model = record.data.get("model", model)
+            match record.data.get("usage"):
+                case {"estimate": int(estimated), "input": int(reported)}:
+                    self.learn(provider, model, estimated=estimated, reported=reported)
 
 
 _UNKNOWN = Fit()

@@ -174,6 +174,26 @@ async def test_vendors_counts_calibrate_what_fits(new: New) -> None:
     assert shown.compacts_at < plain.window
 
 
+async def test_a_resumed_session_has_learned_how_the_vendor_counts(
+    new: New, tmp_path: Path
+) -> None:
+    recorded: dict[str, Any] = {"ephemeral": False, "session_store": str(tmp_path / "s.db")}
+    provider = ScriptedProvider(lambda request: "word " * 50, repeat=True)
+    made = new(provider=provider, model="m", **recorded)
+    provider._usage = Usage(input=(await made.context_picture()).used * 2, output=1)
+    for _ in range(3):
+        await made.chat("Hi")
+    learned = (await made.context_picture()).fit
+    await made.close()
+
+    again = new(provider=ScriptedProvider("ok"), model="m", **recorded)
+    await again.resume()
+    shown = await again.context_picture()
+    assert shown.counted is Counted.CALIBRATED
+    assert shown.fit == learned
+    await again.close()
+
+
 class Worded(ScriptedProvider):
     """A provider whose models' tokens are words."""
 

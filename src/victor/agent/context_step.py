@@ -25,6 +25,7 @@ from victor.protocols import (
     ICompacting,
     IVocabulary,
     ModelInfo,
+    Record,
     Summarizer,
     TextCounter,
 )
@@ -203,6 +204,10 @@ class ContextStep:
         self._calibration.learn(
             endpoint.provider.name, endpoint.model, estimated=estimated, reported=usage.input
         )
+
+    def learn_from(self, records: tuple[Record, ...]) -> None:
+        """Take note of the vendors' own counts in a recorded conversation."""
+        self._calibration.learn_from(records)
 
     def _measure(self, system: str, tools: tuple[ToolSpec, ...]) -> int:
         measure = self._stages.context.overhead

@@ -165,6 +165,7 @@ class Conversation:
         context.replace(Context(messages), source="resume", emit=self._parts.bus.publish)
         self._parts.turn_loop.forget_mode()
         self._parts.turn_loop.remember(records)
+        self._parts.turn_loop.calibrate(records)
         self.session_id = session_id
         self._forked_from = await self._ancestors(session_id)
         self._resumed = True

@@ -62,6 +62,10 @@ class TurnLoop:
         """Let safety take note of what a person said outside of a turn."""
         self._reviews.hear(words)
 
+    def calibrate(self, records: tuple[Record, ...]) -> None:
+        """Let the estimate of tokens know what vendors counted in a recorded conversation."""
+        self._model.context.learn_from(records)
+
     def forget_mode(self) -> None:
         """Tell the model the mode with the next turn, whatever it was told before."""
         self._told_mode = None

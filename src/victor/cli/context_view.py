@@ -166,7 +166,8 @@ def _value(value: Any) -> str:
         case int():
             return f"{value:,}"
         case float():
-            return f"{value:,.6g}"
+            told = f"{value:,.6g}"
+            return f"{value:.9f}".rstrip("0") if "e-" in told else told
         case None:
             return "unknown"
         case str():
