@@ -82,13 +82,12 @@ async def run_batch(
         emit(ToolCallStarted(plan.call))
         running[asyncio.create_task(_reported(plan, environment, known, emit))] = plan
     try:
+        await asyncio.sleep(0)  # What has nothing to wait for is done by then.
         while running:
-            done, _ = await asyncio.wait(
-                running,
-                timeout=_time_left(running.values(), started),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            for task in [task for task in running if task in done]:
+            if not any(task.done() for task in running):
+                seconds = _time_left(running.values(), started)
+                await asyncio.wait(running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            for task in [task for task in running if task.done()]:
                 call = running.pop(task).call
                 yield CallOutcome(call, _outcome(call, task), time.perf_counter() - started)
             taken = time.perf_counter() - started
