@@ -25,13 +25,12 @@ from victor.providers.connection import ClientPerLoop
 from victor.providers.errors import (
     CallSite,
     against_protocol,
-    cut_off,
     is_loopback,
     missing_key,
     silent,
     translate,
 )
-from victor.providers.exchange import LAST_BYTES_SECONDS, PATIENCE, Exchange, Patience
+from victor.providers.exchange import PATIENCE, Exchange, Patience
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -134,14 +133,9 @@ class AnthropicProvider:
         exchange = Exchange(
             site, self._patience, anthropic.AnthropicError, whole=not streaming, limits=limits
         )
-        async with aclosing(exchange.events(sent)) as events:
-            async for event in events:
-                for delta in reader.read(event):
-                    yield delta
-                if reader.finished:
-                    exchange.end_within(LAST_BYTES_SECONDS)
-        if not reader.finished:
-            raise cut_off(site)
+        async with aclosing(exchange.deltas(sent, reader)) as deltas:
+            async for delta in deltas:
+                yield delta
         yield reader.result()
 
     async def count_tokens(self, request: Request) -> int:

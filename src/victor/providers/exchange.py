@@ -10,10 +10,12 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from victor.errors import ProviderError
+from victor.events import ReplyDelta
 from victor.providers.errors import (
     CallSite,
     against_protocol,
@@ -92,6 +94,19 @@ class SdkStream(Protocol):
         ...
 
 
+class AnswerReader(Protocol):
+    """Makes deltas of the objects that an answer consists of."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the reply came to an end."""
+        ...
+
+    def read(self, event: object, /) -> Iterator[ReplyDelta]:
+        """Yield what the next object says. Raises `ProviderError`."""
+        ...
+
+
 class Exchange:
     """One answer as JSON objects, whether it is a stream of events or one whole object.
 
@@ -121,6 +136,27 @@ class Exchange:
         self._ending = False
         self._lines = lines
         self._pairs = _pairs if unique_keys else None
+
+    async def deltas(
+        self,
+        sent: Awaitable[SdkStream],
+        reader: AnswerReader,
+        *,
+        last_bytes: float = LAST_BYTES_SECONDS,
+    ) -> AsyncGenerator[ReplyDelta, None]:
+        """Yield what `reader` makes of the answer to `sent`, until the reply has come to its end.
+
+        What may follow it is awaited `last_bytes` seconds. Raises `ProviderError`, also where the
+        answer breaks off.
+        """
+        async with aclosing(self.events(sent)) as events:
+            async for event in events:
+                for delta in reader.read(event):
+                    yield delta
+                if reader.finished:
+                    self.end_within(last_bytes)
+        if not reader.finished:
+            raise cut_off(self._site)
 
     async def events(self, sent: Awaitable[SdkStream]) -> AsyncGenerator[object, None]:
         """Yield what the answer to `sent` holds. Raises `ProviderError`."""

@@ -20,14 +20,12 @@ from victor.providers.errors import (
     CallSite,
     ReportedFailure,
     against_protocol,
-    cut_off,
     is_loopback,
     missing_key,
     silent,
     translate,
 )
 from victor.providers.exchange import (
-    LAST_BYTES_SECONDS,
     PATIENCE,
     Exchange,
     Patience,
@@ -100,14 +98,9 @@ class GoogleProvider:
 
         exchange = Exchange(site, self._patience, APIError, unique_keys=True)
         sent = _sent(client, request, site, own=self._client is None)
-        async with aclosing(exchange.events(sent)) as events:
-            async for event in events:
-                for delta in reader.read(event):
-                    yield delta
-                if reader.finished:
-                    exchange.end_within(LAST_BYTES_SECONDS)
-        if not reader.finished:
-            raise cut_off(site)
+        async with aclosing(exchange.deltas(sent, reader)) as deltas:
+            async for delta in deltas:
+                yield delta
         yield reader.result()
 
     async def count_tokens(self, request: Request) -> int:

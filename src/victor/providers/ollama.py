@@ -14,8 +14,8 @@ from victor.messages import Request
 from victor.protocols import ModelInfo
 from victor.providers.catalog import model_info
 from victor.providers.connection import ClientPerLoop
-from victor.providers.errors import CallSite, ReportedFailure, cut_off
-from victor.providers.exchange import LAST_BYTES_SECONDS, PATIENCE, Exchange, Patience
+from victor.providers.errors import CallSite, ReportedFailure
+from victor.providers.exchange import PATIENCE, Exchange, Patience
 from victor.providers.ollama_wire import LineReader, encode_request, tokens_needed
 from victor.providers.presets import PRESETS, ollama_address
 
@@ -91,14 +91,10 @@ class OllamaProvider:
             lines=self._streaming,
             unique_keys=True,
         )
-        async with aclosing(exchange.events(self._sent(client, body, key))) as events:
-            async for event in events:
-                for delta in reader.read(event):
-                    yield delta
-                if reader.finished:
-                    exchange.end_within(LAST_BYTES_SECONDS)
-        if not reader.finished:
-            raise cut_off(site)
+        sent = self._sent(client, body, key)
+        async with aclosing(exchange.deltas(sent, reader)) as deltas:
+            async for delta in deltas:
+                yield delta
         yield reader.result()
 
     def model_info(self, model: str) -> ModelInfo:

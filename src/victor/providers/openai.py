@@ -13,7 +13,7 @@ from victor.messages import JsonObject, Request, StopReason
 from victor.protocols import ModelInfo, TextCounter
 from victor.providers.catalog import model_info
 from victor.providers.connection import ClientPerLoop
-from victor.providers.errors import CallSite, cut_off, missing_key
+from victor.providers.errors import CallSite, missing_key
 from victor.providers.exchange import PATIENCE, Exchange, Patience
 from victor.providers.openai_wire import ChunkReader, encode_completion, encode_request
 from victor.providers.presets import preset_for
@@ -203,10 +203,10 @@ class OpenAIProvider:
             secret=client.api_key or "",
         )
 
-    async def _deltas(
+    def _deltas(
         self, client: AsyncOpenAI, path: str, body: dict[str, Any], reader: Reader, site: CallSite
     ) -> AsyncGenerator[ReplyDelta, None]:
-        """Yield what one call gives, as `reader` understands it. Raises `ProviderError`.
+        """Return what one call gives, as `reader` understands it.
 
         The answer stays plain JSON: the SDK's models would cost more than all else per chunk, and
         know no vendor's extras.
@@ -227,11 +227,4 @@ class OpenAIProvider:
         exchange = Exchange(
             site, self._patience, openai.OpenAIError, whole=not self._streaming, limits=limits
         )
-        async with aclosing(exchange.events(sent)) as events:
-            async for event in events:
-                for delta in reader.read(event):
-                    yield delta
-                if reader.finished:
-                    exchange.end_within(_TAIL_SECONDS)
-        if not reader.finished:
-            raise cut_off(site)
+        return exchange.deltas(sent, reader, last_bytes=_TAIL_SECONDS)
