@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-from victor import plans, steps, todo_list, tokens
+from victor import tokens
+from victor.agent import fitted
 from victor.agent.strategy_run import attempt
 from victor.compactions import difference
 from victor.errors import ConfigError
 from victor.events import ContextCompacted, CoordinatorFailed, HistoryRepaired
-from victor.left_out import pointed, taken_out, transcript
+from victor.left_out import taken_out, transcript
 from victor.messages import Context, Message, ToolSpec
 from victor.pairing import repair
 from victor.protocols import (
@@ -39,9 +40,6 @@ StrategyFactory: TypeAlias = Callable[[], ICompactionStrategy]
 
 TRUNCATION = "truncation"
 """The strategy that is always there, and the fallback of every other."""
-
-TARGET = 0.5
-"""Share of the threshold that a compaction aims at, so that the next one is many turns away."""
 
 ASKED_FOR = "asked for"
 """The reason of a compaction that a person wanted."""
@@ -191,7 +189,7 @@ class ContextCoordinator:
         focus: str = "",
     ) -> Context:
         context, smaller = self.get_context(), None
-        target = max(int(limit * TARGET), 0)
+        target = max(int(limit * fitted.TARGET), 0)
         request = CompactionRequest(target, self._tally.counter(), summarize, focus)
         if self._strategy is not None:
             smaller = await attempt(self._strategy, self._name, context, request, emit)
@@ -216,11 +214,8 @@ class ContextCoordinator:
         self, messages: tuple[Message, ...], limit: int, room: int, emit: Emit
     ) -> tuple[Message, ...]:
         """Cut `messages` to `limit` as far as that goes, and to `room` in any case."""
-        count = self._tally.counter()
-        if sum(map(count, messages)) <= limit:
-            return messages
-        messages = steps.truncated(messages, int(limit * TARGET), count)
-        return self._repaired(steps.squeezed(messages, room, count), TRUNCATION, emit)
+        smaller = fitted.cut(messages, limit, room, self._tally.counter())
+        return messages if smaller is messages else self._repaired(smaller, TRUNCATION, emit)
 
     async def _pointed(
         self, after: tuple[Message, ...], room: int, emit: Emit
@@ -239,8 +234,8 @@ class ContextCoordinator:
         except OSError as failure:
             emit(CoordinatorFailed("context", "keep what was left out", str(failure)))
             return after, ""
-        wished = pointed(after, before, kept, told)
-        return self._where_it_fits(wished, after, room), str(kept.place)
+        count = self._tally.counter()
+        return fitted.with_place(after, before, room, count, kept, told), str(kept.place)
 
     def _settle(
         self,
@@ -254,25 +249,17 @@ class ContextCoordinator:
     ) -> Context:
         """Adopt the messages, with the plan and the list that hold; say so if they are others."""
         old = self.get_context().messages
-        size = self._tally.total
-        if size <= room and sum(map(self._tally.counter(), messages)) >= size:
+        size, count = self._tally.total, self._tally.counter()
+        if size <= room and fitted.size(messages, count) >= size:
             messages = old  # A note can be longer than what it stands for.
         if messages != old:
-            for reattached in (plans.reattached, todo_list.reattached):
-                messages = self._where_it_fits(reattached(messages, old), messages, room)
-            self._set(messages)
+            self._set(fitted.with_work(messages, old, room, count))
+            messages = self.get_context().messages
         self._settled = int(self._tally.total * REGROWTH) if self._tally.total > limit else 0
         if (len(messages), self._tally.total) != (len(old), size):
             sizes = (len(old), len(messages), size, self._tally.total)
             emit(ContextCompacted(strategy, reason, *sizes, difference(old, messages), place))
         return self.get_context()
-
-    def _where_it_fits(
-        self, wished: tuple[Message, ...], plain: tuple[Message, ...], room: int
-    ) -> tuple[Message, ...]:
-        """Return what is `wished` if it has room and is less than there was, else `plain`."""
-        most = min(room, self._tally.total - 1)
-        return wished if sum(map(self._tally.counter(), wished)) <= most else plain
 
     def _repaired(
         self, messages: tuple[Message, ...], source: str, emit: Emit
