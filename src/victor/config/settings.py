@@ -104,8 +104,8 @@ class Settings(BaseModel):
     """How tools are ranked where they are too many to send all: `keyword`, `semantic` (with the
     extra `embeddings`), `hybrid` or a registered one. `all` sends all, up to `max_tools`."""
 
-    max_tools: int = Field(default=40, ge=1)
-    """Tools that are sent to the model at most."""
+    max_tools: int = Field(default=128, ge=1)
+    """Tools that are sent to the model at most: by default as many as OpenAI takes."""
 
     tool_window_share: float = Field(default=0.1, gt=0, le=1)
     """What part of the model's whole window the descriptions of all tools may take together, by

@@ -101,7 +101,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 async def test_a_collection_of_tools_brings_each_of_them(tmp_path: Path) -> None:
     provider = ScriptedProvider([call("first"), call("by_class"), call("single")], "Done.")
-    settings = Settings(ephemeral=True, max_tools=100)
+    settings = Settings(ephemeral=True)
     async with AgentOrchestrator(settings, provider, workspace=tmp_path) as agent:
         await agent.chat("Run them")
         health = agent.health()["tool"]

@@ -214,7 +214,7 @@ def test_config_explain_says_where_a_value_comes_from_and_what_it_overrode(
     assert {one["key"] for one in told} == {"mode", "api_key"}
     assert "sk-secret-key" not in json.dumps(told)
     assert json.loads(victor("config", "explain", "mode", "--json").out)["value"] == "explore"
-    assert "max_tools = 40" in victor("config", "explain", "--all").out
+    assert "max_tools = 128" in victor("config", "explain", "--all").out
 
 
 def test_config_explain_of_an_unknown_key_names_the_nearest(victor: Command) -> None:

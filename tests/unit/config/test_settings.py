@@ -138,7 +138,7 @@ def test_every_setting_is_documented_with_type_default_and_variable() -> None:
     assert docs["mode"].default == '"build"'
     assert docs["permissions"].kind == "table"
     assert docs["enable_metrics"].default == "true"
-    assert docs["max_tools"].default == "40"
+    assert docs["max_tools"].default == "128"
     assert docs["model"].default == ""
     assert docs["model"].variable == "VICTOR_MODEL"
 

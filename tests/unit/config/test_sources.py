@@ -192,7 +192,7 @@ def test_all_sources_together_are_merged_by_priority(tmp_path: Path) -> None:
     assert coordinator.explain("max_tools").overrode == (
         (str(home / "profiles" / "p.yaml"), 2),
         (str(home / "config.toml"), 1),
-        ("default", 40),
+        ("default", 128),
     )
 
 

@@ -33,6 +33,8 @@ StrategyFactory: TypeAlias = Callable[[], IToolSelectionStrategy]
 ALL = "all"
 """The strategy that is always there: sends everything, in the given order, up to the limit."""
 
+CHOSEN_AT_ONCE = 10
+"""So many tools at most are sent unasked."""
 FOUND_AT_ONCE = 5
 WORTH_DEFERRING = 1_000
 """Tokens that it must spare to defer tools: a search costs a model call."""
@@ -53,7 +55,7 @@ class ToolSelectionCoordinator:
         self,
         strategy: str | IToolSelectionStrategy = ALL,
         *,
-        limit: int = 40,
+        limit: int = 128,
         share: float = 0.1,
         essential: tuple[str, ...] = (),
         strategies: Mapping[str, StrategyFactory] | None = None,
@@ -211,9 +213,16 @@ class ToolSelectionCoordinator:
         sent.arrive(known.by_name)
         sent.add(self._base(deferring=deferring))
         if deferring:
-            sent.let_go(self._limit, self._most or float("inf"), known.sizes, known.essential)
+            sent.let_go(self._limit, self._room(), known.sizes, known.essential)
         else:
             sent.cut(self._limit)
+
+    def _room(self) -> float:
+        """Return the tokens that there are for what is sent while tools are deferred."""
+        if not self._window:
+            return float("inf")
+        essential = sum(self._tools.sizes[name] for name in self._tools.essential)
+        return min(self._most or float("inf"), essential + self._window * self._share)
 
     def _base(self, *, deferring: bool) -> Iterator[Candidate]:
         """Yield what is sent in any case; what finds the others comes last."""
@@ -228,12 +237,10 @@ class ToolSelectionCoordinator:
         return tuple(self._tools.by_name[name] for name in sent)
 
     def _picked(self, ranked: tuple[ScoredTool, ...]) -> Iterator[Candidate]:
-        """Yield what fits the user's words well, in half of the places and the share of the
-        window."""
+        """Yield what fits the user's words well, in half of the places and of the room."""
         sizes = self._tools.sizes
-        room = self._window * self._share or float("inf")
-        room -= sum(sizes[name] for name in self._sent)
-        places = max(max(self._limit // 2, 1) - len(self._sent), 0)
+        room = self._room() / 2 - sum(sizes[name] for name in self._sent)
+        places = max(min(max(self._limit // 2, 1) - len(self._sent), CHOSEN_AT_ONCE), 0)
         least = max((one.score for one in ranked), default=0.0) * GOOD
         good = [one for one in ranked if one.score > 0 and one.score >= least]
         for one in [one for one in good if one.tool.name not in self._sent][:places]:

@@ -203,7 +203,7 @@ async def test_explain_tells_value_source_and_what_it_overrode() -> None:
 
 async def test_explain_of_a_default_overrode_nothing() -> None:
     explained = ConfigCoordinator(validate=validate).explain("max_tools")
-    assert (explained.value, explained.source, explained.overrode) == (40, "default", ())
+    assert (explained.value, explained.source, explained.overrode) == (128, "default", ())
 
 
 async def test_explain_without_validation_knows_the_given_defaults_only() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from victor.agent.coordinators.tool_selection_coordinator import (
+    CHOSEN_AT_ONCE,
     FOUND_AT_ONCE,
     Candidate,
     ToolSelectionCoordinator,
@@ -225,6 +226,34 @@ async def test_where_there_is_no_room_the_longest_unused_makes_place() -> None:
 
     assert names(await selection.select("hello", MANY)) == ["read", FIND_TOOLS, "weather", "maps"]
     assert why(selection)["mail"].startswith("deferred")
+
+
+async def test_what_is_found_never_takes_more_than_the_share_beside_the_essential() -> None:
+    tools = (READ, *LONG, FIND)
+    share = 4 * of_tool(LONG[0])
+    selection = chosen(40)
+    selection.start_turn(1, window=share * 10, most=share * 3)
+    first = await selection.select("hello", tools)
+    for subject in SUBJECTS:
+        await selection.find(f"{subject}_tool", tools)
+        sent = await selection.select("hello", tools)
+        assert sum(map(of_tool, sent)) <= share + sum(map(of_tool, first))
+
+    assert names(sent)[:2] == names(first) == ["read", FIND_TOOLS]
+    assert 3 <= len(sent[2:]) <= 4
+    assert names(sent)[-1] == "hotels"
+
+
+async def test_only_a_few_that_fit_well_are_sent_unasked() -> None:
+    tickets = tuple(tool(f"ticket_{number}", "Of a ticket.") for number in range(40))
+    selection = chosen(38)
+
+    sent = await selection.select("a ticket", (*tickets, *TOOLS, FIND))
+    assert len(sent) == 1 + CHOSEN_AT_ONCE
+
+    selection.reset()
+    sent = await selection.select("a ticket for hotels", (*tickets, *TOOLS, FIND))
+    assert names(sent) == [FIND_TOOLS, "hotels"]
 
 
 async def test_an_essential_tool_that_had_no_place_gets_one_when_it_is_found() -> None:
