@@ -39,6 +39,7 @@ from victor.protocols import (
     Allow,
     AnalyticsEvent,
     Ask,
+    Attachment,
     CallReview,
     Deny,
     Emit,
@@ -53,6 +54,7 @@ from victor.protocols import (
     IPromptContributor,
     IProvider,
     IToolSelectionStrategy,
+    Mentionable,
     Mode,
     ModelInfo,
     PromptContext,
@@ -132,6 +134,8 @@ async def a_conversation(settings: Settings, provider: IProvider, tmp: Path) -> 
     assert_type(response.content, str)
     assert_type(response.messages, tuple[Message, ...])
     assert_type(orchestrator.stream_chat("Hi"), AsyncGenerator[TextDelta, None])
+    assert_type(await orchestrator.attach("@docs:guide://a"), tuple[Attachment, ...])
+    assert_type(await orchestrator.mentionable(), tuple[Mentionable, ...])
     assert_type(await orchestrator.plan(), Plan | None)
     assert_type(await orchestrator.approve_plan(), Plan)
     assert_type(orchestrator.events("Hi"), AsyncGenerator[Event, None])

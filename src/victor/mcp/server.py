@@ -212,7 +212,8 @@ class Server:
                     self._woken.clear()
                     if self._lost:
                         return
-                    self.offered = await listed(client, self.options.name)
+                    async with asyncio.timeout(START_SECONDS):
+                        self.offered = await listed(client, self.options.name)
             finally:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)

@@ -171,4 +171,5 @@ def until_open(port: int) -> None:
         with socket.socket() as one:
             if one.connect_ex(("127.0.0.1", port)) == 0:
                 return
+        time.sleep(0.05)
     raise TimeoutError

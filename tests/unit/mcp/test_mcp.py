@@ -77,11 +77,6 @@ async def running(
         await servers.aclose()
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> ToolEnvironment:
-    return ToolEnvironment(tmp_path, timeout=10.0, sees_images=True)
-
-
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(15):
         while not true():
