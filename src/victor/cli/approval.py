@@ -165,7 +165,11 @@ class TerminalApprover:
         return None if answer is None else answer.strip().lower()
 
     async def _line(self, prompt: str) -> str | None:
-        answer = await self._read_line(lambda: self._ask(prompt))
+        try:
+            answer = await self._read_line(lambda: self._ask(prompt))
+        except asyncio.CancelledError:
+            self._console.print()  # What is said of it has a line of its own.
+            raise
         if answer is None:
             self._console.print()
         return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -60,7 +61,11 @@ class Desk:
             self.console.print(f"{question} [y/n] ", end="")
             self.console.file.flush()
 
-        answer = await self.read_line(ask)
+        try:
+            answer = await self.read_line(ask)
+        except asyncio.CancelledError:
+            self.console.print()  # What is said of it has a line of its own.
+            raise
         return (answer or "").strip().lower() in {"y", "yes"}
 
 

@@ -43,7 +43,9 @@ def show_result(screen: Console, report: UndoReport, preview: UndoReport) -> boo
     from rich.text import Text
 
     changed = bool(report.restored or report.removed)
-    done = f"Restored {len(report.restored)}, removed {_count(len(report.removed), 'file')}."
+    both = (("restored", report.restored), ("removed", report.removed))
+    told = ", ".join(f"{verb} {_count(len(paths), 'file')}" for verb, paths in both if paths)
+    done = f"{told.capitalize()}."
     style = "green" if changed or report.conversation else "yellow"
     screen.print(Text(done if changed else "No file was changed.", style=style))
     conflicts = tuple(path for path in report.conflicts if path not in preview.conflicts)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from collections.abc import Callable, Iterable
@@ -181,3 +182,15 @@ async def test_what_no_event_announces_is_asked_at_once() -> None:
     assert waited == []
     assert await asker.decide(call(command="ls"), ASK) is Approval.ONCE
     assert len(waited) == 1
+
+
+async def test_what_is_said_of_a_cancelled_question_has_a_line_of_its_own() -> None:
+    async def interrupted(ask: Callable[[], None]) -> str | None:
+        ask()
+        raise asyncio.CancelledError
+
+    paper = io.StringIO()
+    console = Console(file=paper, width=60, color_system=None, highlight=False, markup=False)
+    with pytest.raises(asyncio.CancelledError):
+        await TerminalApprover(console, read_line=interrupted).decide(call(command="ls"), ASK)
+    assert paper.getvalue().endswith("] \n")

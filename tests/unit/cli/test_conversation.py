@@ -260,7 +260,7 @@ def test_rewind_lists_the_turns_goes_back_and_redo_brings_back(
     )
     assert "   1  Write  (1 path changed)" in one.shown
     assert "conversation: 2 turns, 1, 2" in one.shown
-    assert "removed 1 file." in one.shown
+    assert "Removed 1 file." in one.shown
     assert "0 messages" in one.shown
     assert "6 messages" in one.shown
     assert (folder / "a.txt").read_text() == "new\n"
