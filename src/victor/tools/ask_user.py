@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from victor.errors import ToolError
 from victor.messages import Effect, JsonObject, ToolSpec
-from victor.protocols import Access, IAnswerer, ToolEnvironment, ToolOutput
+from victor.protocols import IAnswerer, ToolEnvironment, ToolOutput
+from victor.tools.inward import InwardTool
 
 _NOBODY = (
     "Nobody is there to answer. Decide for yourself what is most likely meant, take the way that"
@@ -17,7 +17,7 @@ _NOBODY = (
 
 
 @dataclass(frozen=True, slots=True)
-class AskUser:
+class AskUser(InwardTool):
     """Asks the person at the other end, where there is one."""
 
     person: IAnswerer | None = None
@@ -46,14 +46,6 @@ class AskUser:
         Effect.READ_ONLY,
         essential=True,
     )
-
-    def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
-        """Return nothing: asking changes nothing."""
-        return ()
-
-    def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
-        """Return that it reaches for nothing."""
-        return Access()
 
     def most_seconds(self, arguments: JsonObject, environment: ToolEnvironment) -> float | None:
         """Return None: a person takes as long as it takes."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 from victor.errors import ToolError
 from victor.messages import Effect, JsonObject, ToolSpec
-from victor.protocols import Access, ToolEnvironment, ToolOutput
+from victor.protocols import ToolEnvironment, ToolOutput
+from victor.tools.inward import InwardTool
 from victor.tools.printed import ending, plain
 from victor.tools.process import Program
 
@@ -63,7 +63,7 @@ _ID = {"type": "string", "description": "Such as shell-1, as shell has told it"}
 
 
 @dataclass(frozen=True, slots=True)
-class ShellOutput:
+class ShellOutput(InwardTool):
     """Tells what a command in the background has printed."""
 
     background: Background
@@ -88,14 +88,6 @@ class ShellOutput:
         essential=True,
     )
 
-    def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
-        """Return nothing: it only looks."""
-        return ()
-
-    def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
-        """Return nothing: it only looks."""
-        return Access()
-
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Return the new output. Raises `ToolError`."""
         program = self.background.get(arguments["id"])
@@ -106,7 +98,7 @@ class ShellOutput:
 
 
 @dataclass(frozen=True, slots=True)
-class ShellStop:
+class ShellStop(InwardTool):
     """Ends a command in the background."""
 
     background: Background
@@ -124,14 +116,6 @@ class ShellStop:
         Effect.READ_ONLY,
         essential=True,
     )
-
-    def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
-        """Return nothing: it changes no file."""
-        return ()
-
-    def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
-        """Return nothing: it reaches for nothing but its own."""
-        return Access()
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Return the last output. Raises `ToolError`."""

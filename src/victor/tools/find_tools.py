@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from victor.errors import ToolError
 from victor.messages import Effect, JsonObject, ToolSpec
-from victor.protocols import Access, ToolEnvironment, ToolOutput
+from victor.protocols import ToolEnvironment, ToolOutput
 from victor.protocols.selection import FIND_TOOLS
+from victor.tools.inward import InwardTool
 
 MOST_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class FindTools:
+class FindTools(InwardTool):
     """Says what to search for; the turn has the search made by who knows all tools."""
 
     bounds: ClassVar[tuple[str, ...]] = (
@@ -43,14 +43,6 @@ class FindTools:
         Effect.READ_ONLY,
         essential=True,
     )
-
-    def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
-        """Return nothing: it changes no files."""
-        return ()
-
-    def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
-        """Return that it reaches for nothing."""
-        return Access()
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Return the search to be made. Raises `ToolError` where nothing is asked for."""

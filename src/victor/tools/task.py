@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 from victor.errors import ToolError, VictorError
 from victor.messages import Effect, JsonObject, ToolSpec
-from victor.protocols import Access, ISubagents, Mode, ToolEnvironment, ToolOutput
+from victor.protocols import ISubagents, Mode, ToolEnvironment, ToolOutput
+from victor.tools.inward import InwardTool
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Task(InwardTool):
     """Runs a subagent: a context of its own, one answer back. Its calls are reviewed like others.
 
     Those that may change something run one after another.
@@ -50,14 +50,6 @@ class Task:
         Effect.READ_ONLY,
         essential=True,
     )
-
-    def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
-        """Return nothing: each of its agent's calls tells its own."""
-        return ()
-
-    def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
-        """Return that it reaches for nothing by itself."""
-        return Access()
 
     def most_seconds(self, arguments: JsonObject, environment: ToolEnvironment) -> float | None:
         """Return None: its model calls and tools have their own limits, and the turn's budget."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from victor.errors import ToolError
 from victor.events import PlanChanged
 from victor.messages import Effect, JsonObject, PlanItem, PlanStatus, ToolSpec
-from victor.protocols import Access, ToolEnvironment, ToolOutput
+from victor.protocols import ToolEnvironment, ToolOutput
 from victor.todo_list import TOOL, lines
+from victor.tools.inward import InwardTool
 
 MOST_ITEMS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Todo:
+class Todo(InwardTool):
     """Writes the plan down, all of it, each time it changes. It is no file: nothing is changed."""
 
     bounds: ClassVar[tuple[str, ...]] = (f"{MOST_ITEMS} items",)
@@ -48,14 +48,6 @@ class Todo:
         Effect.READ_ONLY,
         essential=True,
     )
-
-    def paths(self, arguments: JsonObject, environment: ToolEnvironment) -> tuple[Path, ...]:
-        """Return nothing: the plan is no file."""
-        return ()
-
-    def access(self, arguments: JsonObject, environment: ToolEnvironment) -> Access:
-        """Return that it reaches for nothing."""
-        return Access()
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Publish `PlanChanged` and return where the plan stands. Raises `ToolError`."""
