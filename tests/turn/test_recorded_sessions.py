@@ -185,3 +185,8 @@ async def test_what_a_session_set_aside_is_read_by_it_and_its_forks_and_no_other
     assert refused == (False, False, True, False)
     _, refused = await told(lambda one: one.resume(fork))
     assert refused == (False, False, True, False)
+    async with new(ephemeral=False) as orchestrator:
+        text = await orchestrator.session_coordinator.export(fork, "jsonl")
+        await orchestrator.session_coordinator.add(text, as_id="taken")
+    _, refused = await told(lambda one: one.resume("taken"))
+    assert refused == (True, True, True, True)

@@ -20,7 +20,7 @@ from victor.agent.turn import Turn
 from victor.budget import Budget
 from victor.errors import SessionError, SessionNotFound, VictorError
 from victor.events import HistoryRepaired, SessionStarted
-from victor.history import in_force, last_number, restored_files
+from victor.history import IMPORTED, in_force, last_number, restored_files
 from victor.intents import Unfinished, unfinished
 from victor.messages import Context, Message, Response
 from victor.plans import Plan
@@ -167,7 +167,9 @@ class Conversation:
         self._parts.turn_loop.remember(records)
         self._parts.turn_loop.calibrate(records)
         self.session_id = session_id
-        self._forked_from = await self._ancestors(session_id)
+        # What a file says of its parents would open what those have set aside.
+        imported = any(record.data.get(IMPORTED) for record in records)
+        self._forked_from = () if imported else await self._ancestors(session_id)
         self._resumed = True
         self._turns = last_number(records)
         self._restored = restored_files(records)
