@@ -86,10 +86,11 @@ def _told(message: Message) -> str:
         return ""
     if _is_note(message):
         return message.text.removeprefix(_STILL)
-    # The first part is the user's own words, which may speak of a plan as they like.
+    # The first part is the user's own words, which may speak of a plan as they like, and so may
+    # what they attach and the names of files: none of that is where a part begins.
     for part in message.parts[1:]:
-        if isinstance(part, Text) and _BEGINS in part.text:
-            return part.text[part.text.index(_BEGINS) :]
+        if isinstance(part, Text) and (told := part.text.lstrip("\n")).startswith(_BEGINS):
+            return told
     return ""
 
 

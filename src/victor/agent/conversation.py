@@ -308,12 +308,13 @@ class Conversation:
     def _told(self) -> str:
         """Return what the model must know of what was done between the turns."""
         notes: list[str] = []
-        if self._restored:
-            notes.append(_RESTORED.format(", ".join(map(self._name, self._restored))))
-        # Who goes back to planning after all has taken the word back.
+        # Who goes back to planning after all has taken the word back. What compactions know the
+        # plan by is that it comes first.
         if self._approved and self.mode() is Mode.BUILD:
             path = str(self._parts.plans.of(self.session_id))
             notes.append(plans.note(Plan(self._approved, path, approved=True)))
+        if self._restored:
+            notes.append(_RESTORED.format(", ".join(map(self._name, self._restored))))
         self._restored, self._approved = (), ""
         return "\n\n".join(notes)
 
