@@ -30,13 +30,14 @@ async def login(
         raise ConfigError(f"{options.name} is a program: nobody signs in to it.")
     if options.signs_itself:
         raise ConfigError(f"{options.name} is signed in to by its header Authorization.")
+    if not _safe(options.url):
+        raise ConfigError(f"{options.name}: over http:// anybody could read what it gives.")
     from mcp import Client
 
     from victor.mcp.oauth import desk_at, signing_in
 
     async def open_page(url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        if not _safe(url):
             raise ConfigError(f"the server names an unsafe address to sign in at: {url}")
         await show(url)
 
@@ -56,6 +57,13 @@ async def login(
                 pasting.cancel()
                 await asyncio.gather(pasting, return_exceptions=True)
     return "tokens" in sign_in.kept
+
+
+def _safe(url: str) -> bool:
+    """Return whether what is sent there stays between the two, or on this machine."""
+    parts = urlsplit(url)
+    own = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
+    return own or parts.scheme == "https"
 
 
 async def _take_pasted(paste: Paste, take: Callable[[str], bool]) -> None:

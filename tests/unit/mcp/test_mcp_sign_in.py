@@ -211,6 +211,45 @@ async def test_a_refusal_is_said_and_leaves_what_was_kept(guarded: Any) -> None:
         assert place.kept() == {}
 
 
+async def test_a_page_to_sign_in_at_that_is_no_safe_one_is_not_opened(
+    guarded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    async def open_page(url: str) -> None:
+        opened.append(url)
+
+    async with guarded() as place:
+        monkeypatch.setattr("victor.mcp.login._safe", lambda url: "/authorize" not in url)
+        with pytest.raises(ConfigError, match="names an unsafe address"):
+            await login(place.options, place.sign_ins, open_page)
+    assert opened == []
+
+
+async def test_a_port_that_is_taken_is_said(guarded: Any) -> None:
+    async with guarded() as place:
+        place.told = {**place.told, "oauth": {"port": int(place.told["url"].split(":")[2][:-4])}}
+        with pytest.raises(ConfigError, match="cannot be listened at"):
+            await login(place.options, place.sign_ins, browser)
+
+
+async def test_only_the_way_back_is_answered() -> None:
+    import httpx2
+
+    from victor.mcp.oauth import desk_at
+
+    async with desk_at(0) as desk:
+        async with httpx2.AsyncClient() as http:
+            other = await http.get(desk.address.replace("/callback", "/other?code=a"))
+            assert other.status_code == 404
+            assert (await http.post(f"{desk.address}?code=a")).status_code == 404
+            back = await http.get(f"{desk.address}?code=a&state=b")
+            assert back.status_code == 200
+            assert (await http.get(f"{desk.address}?code=c")).status_code == 404
+        found = await desk.answer()
+    assert (found.code, found.state) == ("a", "b")
+
+
 async def test_the_address_may_be_pasted_where_the_browser_is_elsewhere(guarded: Any) -> None:
     import httpx2
 
@@ -246,6 +285,9 @@ async def test_who_asks_for_no_sign_in_gives_nothing(
     signed = ServerOptions.of("one", {"url": "http://a", "headers": {"authorization": "${A}"}})
     with pytest.raises(ConfigError, match="by its header"):
         await login(signed, sign_ins, browser)
+    plain = ServerOptions.of("one", {"url": "http://a.example/mcp"})
+    with pytest.raises(ConfigError, match="anybody could read"):
+        await login(plain, sign_ins, browser)
     gone = ServerOptions.of("one", {"url": "http://127.0.0.1:1/mcp"})
     with pytest.raises(ConfigError, match="one: "):
         await login(gone, sign_ins, browser)
