@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from textwrap import shorten
 from typing import Any, TypeAlias
 
 from victor.agent.known_tools import KnownTools
 from victor.agent.sent_tools import DeferredTools, SentTools
-from victor.errors import ConfigError
+from victor.agent.tool_room import ToolRoom
 from victor.messages import ToolSpec
 from victor.protocols import IToolSelectionStrategy, ScoredTool
 from victor.protocols.selection import (
@@ -36,8 +37,6 @@ ALL = "all"
 CHOSEN_AT_ONCE = 10
 """So many tools at most are sent unasked."""
 FOUND_AT_ONCE = 5
-WORTH_DEFERRING = 1_000
-"""Tokens that it must spare to defer tools: a search costs a model call."""
 
 GOOD = 0.5
 """What of the best score a tool must have to be sent unasked."""
@@ -69,7 +68,7 @@ class ToolSelectionCoordinator:
         name. Raises `UnknownNameError` and `ConfigError`.
         """
         self._strategies = dict(strategies or {})
-        self._limit, self._share = _checked_limit(limit), _checked_share(share)
+        self._room = ToolRoom(limit, share)
         self._essential = essential
         self._fixed = not isinstance(strategy, str)
         self._strategy: IToolSelectionStrategy | None = None
@@ -78,7 +77,7 @@ class ToolSelectionCoordinator:
             self._adopt(strategy)
         else:
             self._strategy, self._name = strategy, type(strategy).__name__
-        self._turn, self._window, self._most = 0, 0, 0
+        self._turn = 0
         self._tools = KnownTools()
         self._sent = SentTools()
         self._deferring = False
@@ -96,13 +95,12 @@ class ToolSelectionCoordinator:
 
         Raises `UnknownNameError` or `ConfigError` and then keeps the old ones.
         """
-        limit = _checked_limit(config.get("max_tools", self._limit))
-        share = _checked_share(config.get("tool_window_share", self._share))
+        room = self._room.configured(config)
         name = config.get("tool_selection_strategy", self._name)
         if not self._fixed and name != self._name:
             self._adopt(name)
             self._deferring = self._deferring and self._strategy is not None
-        self._limit, self._share = limit, share
+        self._room = room
         self._essential = tuple(config.get("essential_tools", self._essential))
         self._tools, self._chosen = KnownTools(self._tools.given, self._essential), None
 
@@ -115,8 +113,8 @@ class ToolSelectionCoordinator:
         """Note that a turn begins, and the tokens of the model's window, and those of them that
         tools may take at most; 0 where that is not known."""
         self._turn = number
-        if (window, most) != (self._window, self._most):
-            self._window, self._most, self._chosen = window, most, None
+        if (window, most) != (self._room.window, self._room.most):
+            self._room, self._chosen = replace(self._room, window=window, most=most), None
 
     def restore(self, candidates: tuple[Candidate, ...]) -> None:
         """Go on with what was sent in the session before, in this order; of what was not, the
@@ -182,7 +180,7 @@ class ToolSelectionCoordinator:
         others = [one.name for one in self._tools.searched if one.name not in self._sent]
         if self._deferring:
             return (*self._sent.candidates, *self._deferred.of(others))
-        why = f"more than {self._limit} tools"
+        why = f"more than {self._room.limit} tools"
         left_out = (Candidate(name, 0.0, why, offered=False) for name in others)
         return (*self._sent.candidates, *left_out)
 
@@ -199,30 +197,17 @@ class ToolSelectionCoordinator:
             self._chosen = None
 
     def _too_many(self) -> bool:
-        if self._strategy is None:
-            return False
-        known = self._tools
-        if len(known.searched) > self._limit:
-            return True
-        share = self._window * self._share
-        return 0 < share < known.total and known.deferrable >= WORTH_DEFERRING
+        return self._strategy is not None and self._room.is_too_small(self._tools)
 
     def _bring_up_to_date(self, sent: SentTools, *, deferring: bool) -> None:
         """Add what has come and what is sent in any case; let go of what has no room."""
-        known = self._tools
+        known, room = self._tools, self._room
         sent.arrive(known.by_name)
         sent.add(self._base(deferring=deferring))
         if deferring:
-            sent.let_go(self._limit, self._room(), known.sizes, known.essential)
+            sent.let_go(room.limit, room.tokens(known), known.sizes, known.essential)
         else:
-            sent.cut(self._limit)
-
-    def _room(self) -> float:
-        """Return the tokens that there are for what is sent while tools are deferred."""
-        if not self._window:
-            return float("inf")
-        essential = sum(self._tools.sizes[name] for name in self._tools.essential)
-        return min(self._most or float("inf"), essential + self._window * self._share)
+            sent.cut(room.limit)
 
     def _base(self, *, deferring: bool) -> Iterator[Candidate]:
         """Yield what is sent in any case; what finds the others comes last."""
@@ -239,8 +224,8 @@ class ToolSelectionCoordinator:
     def _picked(self, ranked: tuple[ScoredTool, ...]) -> Iterator[Candidate]:
         """Yield what fits the user's words well, in half of the places and of the room."""
         sizes = self._tools.sizes
-        room = self._room() / 2 - sum(sizes[name] for name in self._sent)
-        places = max(min(max(self._limit // 2, 1) - len(self._sent), CHOSEN_AT_ONCE), 0)
+        room = self._room.tokens(self._tools) / 2 - sum(sizes[name] for name in self._sent)
+        places = max(min(max(self._room.limit // 2, 1) - len(self._sent), CHOSEN_AT_ONCE), 0)
         least = max((one.score for one in ranked), default=0.0) * GOOD
         good = [one for one in ranked if one.score > 0 and one.score >= least]
         for one in [one for one in good if one.tool.name not in self._sent][:places]:
@@ -263,15 +248,3 @@ class ToolSelectionCoordinator:
     def _adopt(self, name: str) -> None:
         self._strategy = tool_selection_strategies.make(name, self._strategies, without=ALL)
         self._name = name
-
-
-def _checked_limit(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"max_tools must be a whole number of at least 1, not {value!r}.")
-    return value
-
-
-def _checked_share(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise ConfigError(f"tool_window_share must be above 0 and at most 1, not {value!r}.")
-    return float(value)
