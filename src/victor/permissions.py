@@ -218,7 +218,8 @@ def words(command: PlainCommand) -> tuple[str, ...]:
 def narrowest(review: CallReview, facts: CommandFacts | None) -> tuple[tuple[str, ...], bool]:
     """Return the rules that cover this call and as few others as can be.
 
-    And whether they may be kept in settings; those that may not are keys to this very call.
+    And whether they may be kept in settings; those that may not are keys to this very call, as of
+    one that is aimed at somebody: its files say nothing of that.
     """
     call, access = review.call, review.access
     if facts is not None:
@@ -229,7 +230,7 @@ def narrowest(review: CallReview, facts: CommandFacts | None) -> tuple[tuple[str
         texts = dict.fromkeys(command.text for command in needed or facts.commands)
         lasting = not any(command.caution for command in facts.commands)
         return tuple(f"{call.name}({escaped(text)})" for text in texts), lasting
-    if access.known and (access.paths or access.hosts):
+    if access.known and (access.paths or access.hosts) and review.targets is None:
         named = (*access.paths, *access.hosts)
         return tuple(f"{call.name}({escaped(name)})" for name in named), True
     arguments = json.dumps(dict(call.arguments), sort_keys=True, default=repr)

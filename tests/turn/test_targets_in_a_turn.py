@@ -8,7 +8,7 @@ import pytest
 
 from victor import AgentOrchestrator, Settings
 from victor.messages import Effect, JsonObject, ToolCall, ToolResult
-from victor.protocols import Mode, ToolOutput
+from victor.protocols import Approval, Ask, Mode, ToolOutput
 from victor.testing import ScriptedProvider, call
 from victor.tools import tool
 
@@ -108,6 +108,42 @@ async def test_a_person_is_shown_the_whole_call_and_why_it_is_asked(tmp_path: Pa
     assert question.startswith('Run send with {"to": "eve@evil.example", "text": "Hi"}?')
     assert "nobody has named eve@evil.example, and words from the mailbox are in" in question
     assert sent == []
+
+
+@tool(paths=("file",), targets=("to",))
+def send_file(file: str, to: str) -> str:
+    """Send a file."""
+    sent.append(f"{file} to {to}")
+    return "sent"
+
+
+class Agreeing:
+    """Says "always" to the first question, and no to all others."""
+
+    def __init__(self) -> None:
+        self.asked: list[Ask] = []
+
+    async def decide(self, call: ToolCall, ask: Ask) -> Approval:
+        self.asked.append(ask)
+        return Approval.SESSION if len(self.asked) == 1 else Approval.REFUSED
+
+    async def approve(self, call: ToolCall, question: str) -> bool:
+        raise NotImplementedError
+
+
+async def test_always_holds_for_one_target_also_of_a_tool_that_names_files(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"sandbox": "none", "ephemeral": True})
+    files = [call("send_file", file="a.txt", to=to) for to in ("kim", "kim", "eve")]
+    provider = ScriptedProvider(call("read_mail"), *files, "Sent.")
+    person, tools = Agreeing(), (read_mail, send_file)
+    async with AgentOrchestrator(
+        settings, provider, tools=tools, workspace=tmp_path, approver=person
+    ) as one:
+        await one.chat("Answer my mail")
+    assert sent == ["a.txt to kim", "a.txt to kim"]
+    first, second = person.asked
+    assert not first.lasting
+    assert second.reason.startswith("nobody has named eve")
 
 
 async def test_a_resumed_conversation_knows_what_was_named_vouched_for_and_private(
