@@ -88,3 +88,17 @@ def _names(root: Path, path: Path) -> tuple[str, ...]:
     if ".." in names:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(path))
     return names
+
+
+def opened_at_once(path: Path) -> BinaryIO:
+    """Open a file for reading, links followed, and wait for nobody, as at a pipe.
+
+    Raises `OSError`, also for a pipe or a folder.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISDIR(mode):
+        os.close(descriptor)
+        kind = "a pipe" if stat.S_ISFIFO(mode) else "a folder"
+        raise OSError(errno.EINVAL, f"it is {kind}", str(path))
+    return os.fdopen(descriptor, "rb")

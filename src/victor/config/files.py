@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from victor.beneath import opened_at_once
 from victor.errors import ConfigError
 
 LIMIT = 1_000_000
@@ -34,7 +35,7 @@ def data_folder() -> Path:
 def read_bytes(path: Path) -> bytes | None:
     """Return what is in the file, None where there is no file. Raises `ConfigError`."""
     try:
-        with path.open("rb") as file:
+        with opened_at_once(path) as file:
             data = file.read(LIMIT + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -7,9 +7,11 @@ import importlib
 import importlib.util
 import inspect
 import re
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
+from victor.beneath import opened_at_once
 from victor.errors import EvaluationError
 from victor.evaluation.command import run_command
 from victor.evaluation.suite import (
@@ -67,7 +69,7 @@ def _file(check: FileCheck, workspace: Path) -> str:
     if check.absent:
         return f"{check.path} is there" if path.exists() else ""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with opened_at_once(path) as raw, TextIOWrapper(raw, "utf-8", newline="") as file:
             text = file.read(_LARGEST)
     except UnicodeDecodeError:
         return f"{check.path} is not text"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,11 @@ def test_a_file_that_is_no_text_or_too_large_or_a_folder_is_refused(tmp_path: Pa
     path.write_bytes(b"#" * (files.LIMIT + 1))
     with pytest.raises(ConfigError, match="larger than 1,000,000 bytes"):
         TomlConfigProvider(path).read()
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="cannot be read: it is a folder"):
         TomlConfigProvider(tmp_path).read()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="cannot be read: it is a pipe"):
+        TomlConfigProvider(tmp_path / "pipe").read()
 
 
 def test_the_project_file_counts_only_once_it_is_trusted(tmp_path: Path) -> None:

@@ -180,13 +180,15 @@ async def test_every_failing_check_says_why() -> None:
         RegexCheck("absent words"),
         RegexCheck("done", absent=True),
         FileCheck("no.txt"),
-        CommandCheck("echo broken; exit 3"),
+        CommandCheck("mkfifo pipe; echo broken; exit 3"),
+        FileCheck("pipe"),
     )
     assert trial.reason.splitlines() == [
         "the answer does not contain `absent words`",
         "the answer contains `done`",
         "no.txt cannot be read: No such file or directory",
-        "`echo broken; exit 3` exited with 3: broken",
+        "`mkfifo pipe; echo broken; exit 3` exited with 3: broken",
+        "pipe cannot be read: it is a pipe",
     ]
 
 
