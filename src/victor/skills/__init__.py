@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+from victor.config.trust import PROJECT_FOLDER
 from victor.errors import ConfigError
 from victor.protocols.skill import Skill
 from victor.skills.document import parse_skill
@@ -45,7 +46,13 @@ def find_skills(folders: tuple[Path, ...], on_broken: OnBroken) -> tuple[Skill, 
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.glob(f"*/{FILE}") if path.is_file())
+    found = sorted(path for path in folder.glob(f"*/{FILE}") if path.is_file())
+    if PROJECT_FOLDER.name not in folder.parts:
+        return found
+    # What a link leads to was not there when the person trusted the project.
+    return [
+        path for path in found if not any(one.is_symlink() for one in (folder, path.parent, path))
+    ]
 
 
 def _read(path: Path) -> bytes:

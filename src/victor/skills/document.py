@@ -8,6 +8,7 @@ from typing import Any
 
 from victor.errors import ConfigError
 from victor.protocols.skill import Skill
+from victor.visible import readable
 
 _FORM = re.compile(r"\A---[ \t]*\r?\n(?P<head>.*?)\r?\n---[ \t]*\r?\n?(?P<body>.*)\Z", re.DOTALL)
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -32,10 +33,11 @@ def parse_skill(path: Path, data: bytes) -> Skill:
         raise ConfigError(f"its name is {name!r}, and its folder is called {path.parent.name!r}")
     if not isinstance(description, str) or not description.strip():
         raise ConfigError("it has no description")
-    described = " ".join(description.split())
+    # What a person who looks at the file does not see, the model does not obey.
+    described = readable(" ".join(description.split()))
     if len(described) > _LONGEST_DESCRIPTION:
         raise ConfigError(f"its description has more than {_LONGEST_DESCRIPTION} characters")
-    return Skill(name, described, form["body"].strip(), path.parent)
+    return Skill(name, described, readable(form["body"].strip()), path.parent)
 
 
 def _head(text: str) -> dict[str, Any]:

@@ -69,3 +69,32 @@ def test_a_skill_that_cannot_be_used_is_left_out_and_told_of(
 def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(ConfigError, match="UTF-8"):
         parse_skill(Path("skill") / FILE, b"\xff\xfe")
+
+
+def test_links_are_followed_in_a_folder_of_the_user_s_and_not_in_a_project_s(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path / "elsewhere", "api")
+    told, on_broken = collected()
+    for folder, count in ((tmp_path / "mine", 2), (tmp_path / "work" / ".victor" / "skills", 1)):
+        put(folder, "own")
+        (folder / "api").symlink_to(tmp_path / "elsewhere" / "api")
+        assert len(find_skills((folder,), on_broken)) == count
+    linked = tmp_path / "other" / ".victor"
+    linked.mkdir(parents=True)
+    (linked / "skills").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "work" / ".victor" / "skills" / "file").mkdir()
+    (tmp_path / "work" / ".victor" / "skills" / "file" / FILE).symlink_to(
+        put(tmp_path / "third", "file")
+    )
+    assert find_skills((linked / "skills",), on_broken) == ()
+    assert len(find_skills((tmp_path / "work" / ".victor" / "skills",), on_broken)) == 1
+    assert told == []
+
+
+def test_what_nobody_sees_in_a_skill_is_spelled_out(tmp_path: Path) -> None:
+    text = GOOD.format(name="api").replace("For", "F\U000e006for").replace("This.", "Th\u202eis.")
+    put(tmp_path, "api", text)
+    (skill,) = find_skills((tmp_path,), collected()[1])
+    assert skill.description.startswith("F<U+E006F>or")
+    assert "Th<U+202E>is." in skill.instructions
