@@ -96,3 +96,12 @@ async def test_a_sandbox_that_cannot_keep_one_file_has_it_asked(workspace: Path)
     deny = {"permissions": {"deny": ["read(.env)"]}}
     (denied,) = await told(workspace, *calls, sandbox="landlock", **deny)
     assert "not allowed" in denied.content
+
+
+async def test_where_too_many_files_are_hidden_nothing_runs(workspace: Path) -> None:
+    (workspace / "keys").mkdir()
+    for number in range(1_001):
+        (workspace / "keys" / f"{number}.pem").touch()
+    (result,) = await told(workspace, call("shell", command="grep -r KEY ."), tainted=True)
+    assert result.is_error
+    assert "1,003 files in the workspace must not be shown unasked" in result.content

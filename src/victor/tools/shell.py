@@ -32,6 +32,8 @@ from victor.tools.workspace import Workspace
 
 LONGEST_SECONDS = 3_600.0
 """The most that a call may ask for."""
+MOST_HIDDEN = 1_000
+"""So many files are kept from a command; bubblewrap knows no more than three times as many."""
 NAMED_FILES = 10
 """Of those that are kept from a command, so many are named."""
 LOOK_SECONDS = 1.0
@@ -142,7 +144,13 @@ class Shell:
         """Return what the sandbox is to keep from the command. Raises `ToolError`."""
         if not (environment.hidden and (await self.sandbox.confinement()).masks):
             return ()
-        return (await hidden_in(self.workspace, environment)).paths
+        found = (await hidden_in(self.workspace, environment)).paths
+        if len(found) > MOST_HIDDEN:
+            raise ToolError(
+                f"{files_said(len(found))} in the workspace must not be shown unasked, and only"
+                f" {MOST_HIDDEN:,} can be kept from a command. Use grep and read instead."
+            )
+        return found
 
     def _listed(self, paths: tuple[Path, ...]) -> str:
         names = [self.workspace.name(path) for path in paths[:NAMED_FILES]]
