@@ -19,8 +19,8 @@ from victor.protocols import (
 class ToolClaims:
     """Asks tools about calls whose arguments are not checked yet.
 
-    Whether a tool has the methods of `IToolAccess`, `IToolEffect`, `IToolTargets` and `IToolTime`
-    is looked up by name: to ask `isinstance` costs more than all the rest of a call.
+    Whether a tool has the methods of `IToolAccess`, `IToolEffect`, `IToolTargets`, `IToolTime` and
+    `IPlanTool` is looked up by name: to ask `isinstance` costs more than all the rest of a call.
     """
 
     tools: dict[str, ITool] = field(default_factory=dict)

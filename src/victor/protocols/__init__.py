@@ -77,6 +77,7 @@ from victor.protocols.storage import (
 )
 from victor.protocols.tool import (
     Executed,
+    IPlanTool,
     IPureTool,
     ISubagents,
     ITool,
@@ -125,6 +126,7 @@ __all__ = [
     "IFileImages",
     "INoteContributor",
     "IObserver",
+    "IPlanTool",
     "IPromptContributor",
     "IProvider",
     "IPureTool",

@@ -611,3 +611,15 @@ def test_a_plan_that_waits_is_told_of_where_its_session_goes_on(
     assert one.talk("/plan Mend it", "/clear", "/resume", "/build", "/resume") is ExitCode.DONE
     assert one.shown.count("Its plan waits: /build shows it") == 1
     assert one.shown.index("Its plan waits") < one.shown.index("Built.")
+
+
+def test_a_question_that_is_cancelled_ends_its_line(table: Callable[..., Table]) -> None:
+    async def interrupted(ask: Callable[[], None]) -> str | None:
+        ask()
+        raise asyncio.CancelledError
+
+    one = planning(table)
+    one.read_line = interrupted  # type: ignore[method-assign]
+    assert one.talk("/plan Mend it", "/build", "/mode") is ExitCode.DONE
+    asked = one.shown.partition("Build this plan?")[2]
+    assert asked.lstrip(" ").startswith("\nCancelled.")

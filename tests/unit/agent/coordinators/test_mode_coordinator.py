@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from victor.agent.coordinators.mode_coordinator import ModeCoordinator
@@ -65,3 +67,18 @@ def test_exploring_may_take_more_steps() -> None:
     assert ModeCoordinator("build").tool_iterations(5) == 5
     assert ModeCoordinator("explore").tool_iterations(5) == 15
     assert ModeCoordinator("explore").tool_iterations(0) == 1
+
+
+def test_the_plan_of_the_session_is_told_while_planning_and_only_then() -> None:
+    modes = ModeCoordinator("plan", plan_of=lambda session: Path("/plans", session, "plan.md"))
+    assert "plan.md" not in modes.instructions()
+    modes.start_session("s1")
+    assert "/plans/s1/plan.md" in modes.instructions()
+    modes.switch("explore")
+    assert "plan.md" not in modes.instructions()
+
+
+def test_without_a_place_for_it_the_answer_is_the_plan() -> None:
+    modes = ModeCoordinator("plan")
+    modes.start_session("s1")
+    assert modes.instructions().endswith("are refused.")
