@@ -301,6 +301,14 @@ def _candidate(
     return Part(name, reason, {"score": score, "offered": name in sent, **sizes.get(name, {})})
 
 
+def _config(past: _Past) -> _Told:
+    settings, since = past.noted("settings")
+    if settings is None:
+        return {}, (), ("The settings of this turn are not on record.",)
+    parts = tuple(Part(name, "on record", {"value": value}) for name, value in settings.items())
+    return {"noted in turn": since}, parts, ("Of the other settings there is no record.",)
+
+
 def _safety(past: _Past) -> _Told:
     given = {one.result.call_id: one for one in past.turn.records if one.result is not None}
     parts, unknown = [], False
@@ -361,10 +369,11 @@ _TOLD = {
     Topic.PROMPT: _prompt,
     Topic.CONTEXT: _context,
     Topic.TOOLS: _tools,
+    Topic.CONFIG: _config,
     Topic.SAFETY: _safety,
     Topic.MODEL: _model,
 }
-"""Of settings, a record keeps only what shapes a request: they are explained as they are now."""
+"""Of settings, a record keeps only what shapes a request."""
 
 
 def _spec(form: Mapping[str, Any]) -> ToolSpec:

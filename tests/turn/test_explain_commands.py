@@ -47,5 +47,8 @@ def test_a_folder_is_explained_before_and_after_its_first_session(
         told = json.loads(victor(capsys, "explain", "prompt", "--turn", "1", "--json"))
         assert told["parts"][0]["name"] == "identity"
         assert "more have their default" in victor(capsys, "explain", "config")
+        then = victor(capsys, "explain", "config", "--turn", "1")
+        assert "config of turn 1" in then
+        assert "context_compaction_strategy  value hybrid" in then
         assert run(["explain", "tools", "--turn", "7"]) == 1
         assert "no turn 7" in capsys.readouterr().err

@@ -126,6 +126,16 @@ def test_the_context_has_each_message_and_each_compaction() -> None:
     assert found.unknown == ("Of some compactions only the result is on record, not the reason.",)
 
 
+def test_settings_are_told_as_they_were_in_the_turn() -> None:
+    later = {"settings": {"tool_selection_strategy": "hybrid"}}
+    records = (*turn(1, NOTED), *turn(2, later), *turn(3, {}))
+    first, last = (told(Topic.CONFIG, *records, number=number) for number in (1, 3))
+    assert first.parts == (Part("tool_selection_strategy", "on record", {"value": "keyword"}),)
+    assert last.parts[0].figures == {"value": "hybrid"}
+    assert last.facts == {"noted in turn": 2}
+    assert last.unknown == ("Of the other settings there is no record.",)
+
+
 def test_calls_have_what_decided_of_them() -> None:
     intended = {"calls": (CALL,), "intents": (Intent("c1", "0", Effect.EFFECTFUL),)}
     decided = {"allowed": False, "because": "rule deny shell"}

@@ -109,14 +109,14 @@ class ContextAccess(AttachmentAccess):
 
         Of this conversation, or of the recorded one `session_id` (`last`, or how an id begins); of
         the turn with this number, by default the last one. Where there is no turn yet, of the next
-        one. Settings and rules are told as they are now. Raises `UnknownNameError`,
-        `SessionNotFound` or `SessionError`.
+        one. Rules are told as they are now; so are settings, but for those that shaped the requests
+        of a turn that is asked for. Raises `UnknownNameError`, `SessionNotFound` or `SessionError`.
         """
         self._enter()
         if topic not in tuple(Topic):
             raise UnknownNameError("topic", str(topic), tuple(one.value for one in Topic))
         topic = Topic(topic)
-        if topic is Topic.CONFIG:
+        if topic is Topic.CONFIG and turn is None:
             return self._config_explained()
         name, records = self.session_id, await self._conversation.records()
         if session_id is not None:

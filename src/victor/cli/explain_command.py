@@ -35,7 +35,7 @@ def explain(
       prompt    each part of the system prompt: who wrote it, priority, tokens, cached or not
       context   each message with its tokens; what was compacted, why, and where it is kept
       tools     which were considered and offered, with score and reason
-      config    each setting and where it comes from
+      config    each setting and where it comes from; of a turn, those that shaped its requests
       safety    the rules in force, and what decided of each call
       model     which served, why, and what it took
 
