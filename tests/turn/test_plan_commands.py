@@ -107,8 +107,9 @@ def test_the_plan_follows_the_answer_in_a_pipe_and_is_an_event_in_json(
         return LoopbackReply(calls=(ToolCall("w", "write", {"path": path, "content": PLAN}),))
 
     server.add(write, "I wrote it.")
-    code, out, _ = victor("chat", "--mode", "plan", "Mend it")
+    code, out, err = victor("chat", "--mode", "plan", "Mend it")
     assert (code, out) == (0, f"I wrote it.\n\n{PLAN}")
+    assert err.endswith("`victor chat --resume --build-plan` hands the plan over.\n")
     server.add(write, "I wrote it.")
     code, out, _ = victor("chat", "--mode", "plan", "--json", "Mend it")
     events = [json.loads(line) for line in out.splitlines()]

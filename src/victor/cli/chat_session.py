@@ -15,6 +15,7 @@ from victor.cli.terminal_view import TerminalView
 from victor.cli.turn_runner import TurnRunner
 from victor.cli.turn_view import JsonView, PipeView, TurnView
 from victor.errors import SessionNotFound, VictorError
+from victor.protocols import Mode
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -117,6 +118,11 @@ class ChatSession:
 
         with silent_keys():
             runner.run(show_turn(orchestrator, message, view))
+        kept = not orchestrator.config_coordinator.get_config().get("ephemeral")
+        if self._lines is None and kept and orchestrator.mode is Mode.PLAN:
+            plan = runner.run(orchestrator.plan())
+            if plan is not None and not plan.approved:
+                view.progress("`victor chat --resume --build-plan` hands the plan over.", 0, 0)
 
     def _converse(
         self, start: Start, orchestrator: AgentOrchestrator, runner: TurnRunner, view: TurnView
