@@ -484,6 +484,27 @@ async def test_a_control_group_holds_what_leaves_every_other_group() -> None:
     assert not any(list(place.glob(f"victor-{os.getpid()}-*")) for place in control_group.PLACES)
 
 
+async def test_groups_that_a_killed_victor_left_go_with_the_next(root: Path) -> None:
+    own, lefts = f"victor-{os.getpid()}", ("victor-999999999-a", "victor-1-b", "victor-else")
+    for name in (f"{own}-a", f"{own}-b", *lefts):
+        (root / name).mkdir()
+    await control_group._remove(root / f"{own}-a")
+    assert sorted(path.name for path in root.iterdir()) == sorted(
+        [f"{own}-b", "victor-1-b", "victor-else"]
+    )
+
+
+async def test_where_no_group_can_be_made_there_is_none(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_group, "PLACES", (root, root / "nowhere"))
+    async with control_group.held_to(10) as group:
+        assert group is None
+    async with control_group.held_to(None) as group:
+        assert group is None
+    assert list(root.iterdir()) == []
+
+
 def _running_in(folder: Path) -> int:
     """Return how many processes have this folder for their own; dead ones have none."""
     running = 0
