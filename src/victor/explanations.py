@@ -18,6 +18,7 @@ from victor.history import RecordedTurn, restored, turns, until
 from victor.messages import Message, ToolSpec
 from victor.protocols import Record
 from victor.protocols.selection import FIND_TOOLS
+from victor.visible import one_line
 
 
 class Topic(StrEnum):
@@ -67,7 +68,9 @@ def from_record(
         )
     told = _TOLD[topic](_Past(session_id, number, had[number - 1], until(records, number)))
     facts, parts, unknown = told
-    return Explanation(topic, f"turn {number} of session {session_id}", facts, parts, unknown)
+    return Explanation(
+        topic, f"turn {number} of session {one_line(session_id)}", facts, parts, unknown
+    )
 
 
 _Told = tuple[Mapping[str, Any], tuple[Part, ...], tuple[str, ...]]

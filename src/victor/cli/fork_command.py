@@ -147,7 +147,8 @@ def _tell(info: SessionInfo, *, as_json: bool) -> None:
 
         click.echo(json.dumps(plain(info), indent=2))
         return
+    from victor.visible import one_line
+
     kept = f"after turn {info.parent_turn}" if info.parent_turn else "before its first turn"
-    click.echo(
-        f"{info.id}: a fork of {info.parent} {kept}. `victor chat --resume {info.id}` goes on."
-    )
+    parent = one_line(info.parent)
+    click.echo(f"{info.id}: a fork of {parent} {kept}. `victor chat --resume {info.id}` goes on.")

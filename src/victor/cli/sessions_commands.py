@@ -78,7 +78,9 @@ def _print_sessions(found: tuple[SessionInfo, ...]) -> None:
         console().print(session_table(found))
         return
     for info in found:
-        click.echo(f"{info.id}\t{ago(info.updated)}\t{info.turns}\t{one_line(info.title)}")
+        click.echo(
+            f"{one_line(info.id)}\t{ago(info.updated)}\t{info.turns}\t{one_line(info.title)}"
+        )
 
 
 @sessions.command()
@@ -214,7 +216,9 @@ def rename(session_id: str, title: tuple[str, ...], workspace: Path | None) -> N
         return await session.info(found)
 
     info = with_record(workspace, renamed)
-    click.echo(f"{info.id}: {info.title}")
+    from victor.visible import one_line
+
+    click.echo(f"{one_line(info.id)}: {one_line(info.title)}")
 
 
 @sessions.command()
