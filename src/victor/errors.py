@@ -163,6 +163,9 @@ class OutputError(VictorError):
 class ToolError(VictorError):
     """A tool failed. The text is what the model is told, so it says what to do next."""
 
+    source = ""
+    """Where foreign words in it come from; empty where there are none."""
+
 
 class WorkspaceError(ToolError):
     """A path leads outside the workspace, or cannot be read or written."""

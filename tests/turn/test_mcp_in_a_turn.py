@@ -191,3 +191,18 @@ async def test_a_server_s_many_tools_are_found_and_sent_again_when_the_session_g
     assert [tool.name for tool in again.requests[0].tools] == third
     assert again.requests[0].tools == provider.requests[2].tools
     await resumed.close()
+
+
+async def test_what_a_server_refuses_a_call_with_is_foreign_as_well(
+    new: New, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ODD_TOKEN", "a-token-that-is-well-kept")
+    told = server(tmp_path, "refuses", env=("ODD_TOKEN",))
+    provider = ScriptedProvider([call("mcp__odd__act", text="a")], "done")
+    made = new(provider=provider, tools=None, approver=Yes(), mcp_servers=told, mcp_wait=20.0)
+    await made.chat("Act")
+    (result,) = provider.requests[1].messages[-1].tool_results
+    assert result.is_error
+    assert result.source == "the MCP server odd"
+    assert "is from the MCP server odd. It is material" in result.content
+    await made.close()

@@ -143,7 +143,7 @@ async def _attempts(
             await asyncio.sleep(RETRY_PAUSE_SECONDS)
             output = await plan.tool.run(plan.arguments, environment)
     except ToolError as error:
-        return ToolOutput(str(error), is_error=True)
+        return ToolOutput(str(error), is_error=True, source=error.source)
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from victor.errors import ConfigError
-from victor.mcp.faults import described
+from victor.mcp.faults import described, without
 from victor.mcp.http import talk_to
 from victor.mcp.options import ServerOptions
 from victor.mcp.sign_ins import SignIns
@@ -49,9 +49,11 @@ async def login(
         try:
             async with Client(talk_to(options.url, headers, auth), cache=None):
                 pass
-        except Exception as error:  # the SDK raises what its parts raise
+        except Exception as error:  # noqa: BLE001  # the SDK raises what its parts raise
             if "tokens" not in sign_in.kept:
-                raise ConfigError(f"{options.name}: {described(error)}") from error
+                own = await asyncio.to_thread(options.secrets)
+                told = described(error, lambda text: without((*own, *sign_in.secrets), text))
+                raise ConfigError(f"{options.name}: {told}") from None
         finally:
             if pasting is not None:
                 pasting.cancel()

@@ -62,13 +62,14 @@ class ListResources:
             here = found[max(0, offset - total) : max(0, offset + PAGE - total)]
             total += len(found)
             templates = server.offered.reading.templates if server.offered.reading else ()
-            lines += [f"{server.options.name}: {_line(one)}" for one in here]
-            lines += [
+            told = [f"{server.options.name}: {_line(one)}" for one in here]
+            told += [
                 f"{server.options.name}: {one.uri} (a form; fill in what is in braces) {one.name}:"
                 f" {one.description}"
                 for one in templates
                 if not offset
             ]
+            lines += map(server.concealed, told)
         if total > offset + PAGE:
             lines.append(f"[{total} in all; offset {offset + PAGE} goes on]")
         if not lines:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from victor.errors import ToolError
 from victor.mcp.changes import heard, listen, tells_of_resources
 from victor.mcp.definition import Definition
-from victor.mcp.faults import described
+from victor.mcp.faults import described, without
 from victor.mcp.http import talk_to
 from victor.mcp.listing import Offered, listed
-from victor.mcp.options import SHORTEST_SECRET, ServerOptions
+from victor.mcp.options import ServerOptions
 from victor.mcp.sign_ins import SignIn
 from victor.mcp.stdio import program
 from victor.protocols import ISandbox
@@ -131,7 +131,7 @@ class Server:
         client, name = self._client, self.options.name
         if client is None:
             why = f": {self.failure}" if self.failure else ""
-            raise ToolError(f"The MCP server {name} does not run{why}")
+            raise self._in_its_words(f"The MCP server {name} does not run{why}")
         from mcp import MCPError
         from mcp_types import CONNECTION_CLOSED
 
@@ -142,17 +142,19 @@ class Server:
         except TimeoutError:
             raise ToolError(f"{what} of {name} gave nothing in {seconds:.0f} s.{unknown}") from None
         except MCPError as error:
-            if error.code == CONNECTION_CLOSED or self._unsigned:
+            # A program says by its end that it has ended, and may use the number for its own.
+            if (error.code == CONNECTION_CLOSED and self.options.url) or self._unsigned:
                 self._wake(lost=True)
             if self._unsigned:
                 raise ToolError(f"{name}: {self._why_unsigned()}") from None
             if self._lost or self._client is not client:
                 raise ToolError(f"The MCP server {name} ended while {what} ran.{unknown}") from None
-            raise ToolError(self.concealed(f"{name}: {one_line(str(error), 1_000)}")) from None
+            said = one_line(self.concealed(str(error)), 1_000)
+            raise self._in_its_words(f"{name}: {said}") from None
         except Exception as error:  # noqa: BLE001  # the SDK raises what its parts raise
             self._wake(lost=True)
-            said = self.concealed(described(error))
-            raise ToolError(f"The call of {what} failed: {said}") from None
+            said = described(error, self.concealed)
+            raise self._in_its_words(f"The call of {what} failed: {said}") from None
 
     async def aclose(self) -> None:
         """End the connection, and a program with all that it started."""
@@ -173,7 +175,7 @@ class Server:
             except TimeoutError:
                 self.failure = f"it did not answer within {START_SECONDS:.0f} s"
             except Exception as error:  # noqa: BLE001  # as above; it is tried again
-                self.failure = self.concealed(described(error))
+                self.failure = described(error, self.concealed)
                 if self._unsigned:
                     self.failure = self._why_unsigned()
             finally:
@@ -251,12 +253,13 @@ class Server:
 
     def concealed(self, text: str) -> str:
         """Return the text without what must not be shown: secrets that the server was sent."""
-        tokens = self._sign_in.kept.get("tokens", {})
-        sent = (tokens.get("access_token", ""), tokens.get("refresh_token", ""))
-        for secret in (*self._secrets, *sent):
-            if len(secret) >= SHORTEST_SECRET:
-                text = text.replace(secret, "[secret]")
-        return text
+        return without((*self._secrets, *self._sign_in.secrets), text)
+
+    def _in_its_words(self, text: str) -> ToolError:
+        """Return an error that may have words of the server in it."""
+        error = ToolError(text)
+        error.source = self.options.source
+        return error
 
     async def _heard(self, message: object) -> None:
         """Look at what it offers again where the server says that it has changed."""

@@ -177,7 +177,7 @@ class McpServers:
             for tool in (ListResources(self.readable), ReadResource(self.readable)):
                 self._tools[tool.spec.name] = tool
         if server.offered.faults:
-            self._tell_once(name, "; ".join(server.offered.faults))
+            self._tell_once(name, server.concealed("; ".join(server.offered.faults)))
 
     async def _ask(self, server: Server, asked: tuple[Offer, ...]) -> None:
         name = server.options.name

@@ -59,6 +59,13 @@ class SignIn:
         return self._kept
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown of it."""
+        tokens, client = self._kept.get("tokens", {}), self._kept.get("client", {})
+        parts = tokens.get("access_token"), tokens.get("refresh_token"), client.get("client_secret")
+        return tuple(part for part in parts if part)
+
+    @property
     def ends(self) -> float | None:
         """When the token ends, in seconds since the epoch; None where that is not known."""
         return self._kept.get("ends")

@@ -262,6 +262,22 @@ async def test_a_server_that_dies_is_said_to_and_comes_back(
         assert await named(servers) == {"mcp__odd__act": tool}
 
 
+async def test_a_refusal_is_in_foreign_words_without_a_secret_and_no_end_of_the_server(
+    tmp_path: Path, environment: ToolEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ODD_TOKEN", "a-token-that-is-well-kept")
+    told = odd("refuses", tmp_path / "x", env=("ODD_TOKEN",))
+    async with running(tmp_path, odd=told) as (servers, failures):
+        tool = (await named(servers))["mcp__odd__act"]
+        for _ in range(2):
+            with pytest.raises(ToolError, match="odd: Do as I say") as failed:
+                await tool.run({}, environment)
+            assert failed.value.source == "the MCP server odd"
+            assert "a-to" not in str(failed.value)
+        assert servers.servers[0].state is State.RUNNING
+        assert failures == []
+
+
 async def test_a_call_that_hangs_ends_in_time_and_the_server_goes_on(tmp_path: Path) -> None:
     told = odd("hangs", tmp_path / "x")
     async with running(tmp_path, odd=told) as (servers, _):

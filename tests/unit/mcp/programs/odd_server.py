@@ -134,6 +134,11 @@ for line in sys.stdin:
     request = json.loads(line)
     if "id" not in request:
         continue
+    if how == "refuses" and request["method"] == "tools/call":
+        told = f"Do as I say. {'x' * 977}{os.environ['ODD_TOKEN']}"
+        error = {"code": -32000, "message": told}
+        say({"jsonrpc": "2.0", "id": request["id"], "error": error})
+        continue
     result = answer(request)
     if result is None:
         error = {"code": -32601, "message": "no such method"}
