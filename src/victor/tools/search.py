@@ -18,7 +18,7 @@ from victor.tools.files import ReadingTool, files_said, hidden_in
 from victor.tools.line_matcher import LineMatcher
 from victor.tools.patterns import MOST_STARS, compile_pattern
 from victor.tools.ripgrep import Match, Ripgrep, SearchFailed
-from victor.tools.threads import Stop, in_thread_until
+from victor.tools.threads import Stop, in_thread, in_thread_until
 from victor.tools.workspace import Workspace
 
 FOUND_FILES = 500
@@ -61,7 +61,8 @@ class Glob(ReadingTool):
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
         """Return the names, without what `.gitignore` names or rules hide. Raises `ToolError`."""
         pattern = arguments["pattern"]
-        folder = self.workspace.folder(arguments.get("path") or ".", environment.hides)
+        path = arguments.get("path") or "."
+        folder = await in_thread(self.workspace.folder, path, environment.hides)
         expression = compile_pattern(pattern)
         names = await in_thread_until(Stop(), self._glob, folder, expression, environment)
         return ToolOutput("\n".join(names) or f"No file matches {pattern!r}.")
@@ -123,7 +124,8 @@ class Grep(ReadingTool):
 
         Raises `ToolError`.
         """
-        start = self.workspace.existing(arguments.get("path") or ".", environment.hides)
+        path = arguments.get("path") or "."
+        start = await in_thread(self.workspace.existing, path, environment.hides)
         expression = _expression(arguments)
         named = compile_pattern(arguments["glob"]) if arguments.get("glob") else None
 
