@@ -15,6 +15,8 @@ from victor.steps import NOTE
 
 KIND = "plan"
 """The kind of record that keeps one."""
+APPROVED = "approved"
+"""In the data of a record: that a person has handed this text over to be built."""
 MOST_CHARACTERS = 100_000
 """Of a plan."""
 
@@ -40,7 +42,7 @@ class Plan:
 
 def record(text: str, turn_id: str = "", *, approved: bool = False) -> Record:
     """Return the entry that keeps the plan."""
-    told = {"text": text, "approved": True} if approved else {"text": text}
+    told = {"text": text, APPROVED: True} if approved else {"text": text}
     return Record(KIND, turn_id, data=told)
 
 
@@ -49,7 +51,7 @@ def recorded(records: Iterable[Record]) -> Plan | None:
     found: Plan | None = None
     for one in records:
         if one.kind == KIND:
-            found = Plan(str(one.data.get("text", "")), approved=bool(one.data.get("approved")))
+            found = Plan(str(one.data.get("text", "")), approved=bool(one.data.get(APPROVED)))
     return found
 
 
@@ -60,7 +62,7 @@ def not_told_yet(records: Iterable[Record]) -> str:
         if one.kind == "user":
             text = ""
         elif one.kind == KIND:
-            text = str(one.data.get("text", "")) if one.data.get("approved") else ""
+            text = str(one.data.get("text", "")) if one.data.get(APPROVED) else ""
     return text
 
 

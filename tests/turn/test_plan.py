@@ -256,6 +256,51 @@ async def test_going_back_to_planning_takes_the_word_back(workspace: Path, home:
     assert not any(PLAN in text for text in told(messages))
 
 
+@pytest.mark.parametrize("mode", ["plan", "explore"])
+async def test_the_word_stays_taken_back_without_a_message_between(
+    workspace: Path, home: Path, mode: str
+) -> None:
+    async with agent(workspace, writes(home), "Planned.") as orchestrator:
+        await orchestrator.chat("Plan it")
+        await orchestrator.approve_plan()
+        orchestrator.set_mode(mode)
+        orchestrator.set_mode("build")
+        await orchestrator.chat("Something else")
+        assert not any(
+            PLAN in text for text in told(orchestrator.context_coordinator.get_context().messages)
+        )
+        await orchestrator.approve_plan()
+        orchestrator.set_mode(mode)
+    async with agent(workspace, mode="build") as later:
+        await later.resume("s1")
+        plan = await later.plan()
+        assert plan is not None
+        assert not plan.approved
+        await later.chat("Hello")
+        assert not any(
+            PLAN in text for text in told(later.context_coordinator.get_context().messages)
+        )
+
+
+async def test_a_plan_that_came_with_an_imported_session_is_not_approved(
+    workspace: Path, home: Path
+) -> None:
+    async with agent(workspace, writes(home), "Planned.") as orchestrator:
+        await orchestrator.chat("Plan it")
+        await orchestrator.approve_plan()
+        text = await orchestrator.session_coordinator.export("s1", "jsonl")
+        await orchestrator.session_coordinator.add(text, as_id="s2")
+    async with agent(workspace, mode="build") as later:
+        await later.resume("s2")
+        plan = await later.plan()
+        assert plan is not None
+        assert (plan.text, plan.approved) == (PLAN, False)
+        await later.chat("Hello")
+        assert not any(
+            PLAN in text for text in told(later.context_coordinator.get_context().messages)
+        )
+
+
 async def test_the_plan_survives_resume_and_fork_also_where_its_file_is_gone(
     workspace: Path, home: Path
 ) -> None:

@@ -60,6 +60,8 @@ class Conversation:
         """Files that were taken back or brought back, which the model does not know yet."""
         self._approved = ""
         """The plan that the person has approved, until the model is told."""
+        self._taken_back = ""
+        """The plan that they approved and took back, until that is on record."""
         self._unfinished: tuple[tuple[Record, ...], Unfinished] | None = None
         """The record that was resumed, where it broke off in a step of which calls may run again"""
         self._quotes = False
@@ -202,7 +204,11 @@ class Conversation:
     async def approve(self, plan: Plan) -> None:
         """Let the model be told with the next turn to build the plan. Raises `SessionError`."""
         await self.note(plans.record(plan.text, approved=True))
-        self._approved = plan.text
+        self._approved, self._taken_back = plan.text, ""
+
+    def keep_planning(self) -> None:
+        """Take the word back that a plan shall be built, where the model was not told of it."""
+        self._taken_back, self._approved = self._approved or self._taken_back, ""
 
     async def _ancestors(self, session_id: str) -> tuple[str, ...]:
         """Return the sessions that it was forked from, as far as they are still on record."""
@@ -315,11 +321,14 @@ class Conversation:
             notes.append(plans.note(Plan(self._approved, path, approved=True)))
         if self._restored:
             notes.append(_RESTORED.format(", ".join(map(self._name, self._restored))))
-        self._restored, self._approved = (), ""
+        self._restored, self._approved, self._taken_back = (), "", ""
         return "\n\n".join(notes)
 
     async def aclose(self) -> None:
-        """Leave nothing behind that should not stay."""
+        """Leave nothing behind that should not stay, an approval that was taken back neither."""
+        if self._taken_back:
+            with suppress(VictorError):
+                await self.note(plans.record(self._taken_back))
         await self._parts.plans.aclose()
 
     def _name(self, path: str) -> str:

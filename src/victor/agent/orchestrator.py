@@ -17,7 +17,7 @@ from victor.agent.restore_access import RestoreAccess
 from victor.agent.subagents import KeptByParent, Passing, child_settings, hand_down
 from victor.agent.turn_stream import stream_turn
 from victor.errors import SessionError, TurnInProgress, VictorError, WrongEventLoop
-from victor.events import Event, ModeChanged, ProviderSwitched, TextDelta
+from victor.events import Event, ProviderSwitched, TextDelta
 from victor.messages import JsonObject, Response, ToolCall, ToolResult
 from victor.protocols import (
     Emit,
@@ -158,13 +158,6 @@ class AgentOrchestrator(RestoreAccess):
         self.config_coordinator.set("model", endpoint.model, source="switch")
         self._bus.publish(ProviderSwitched(endpoint.provider.name, endpoint.model, "asked for"))
         return endpoint
-
-    def set_mode(self, mode: Mode | str) -> None:
-        """Change what the agent may do, from the next tool call on. Raises `UnknownNameError`."""
-        before, after = self.mode_coordinator.switch(mode)
-        self.config_coordinator.set("mode", after.value, source="set_mode")
-        if before is not after:
-            self._bus.publish(ModeChanged(before, after))
 
     async def run_workflow(
         self, workflow: IWorkflow | Path | str, inputs: JsonObject | None = None

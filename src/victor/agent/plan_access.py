@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from victor.agent.session_access import SessionAccess
 from victor.errors import SessionError
+from victor.events import ModeChanged
 from victor.plans import Plan
 from victor.protocols import Mode
+
+if TYPE_CHECKING:
+    from victor.agent.event_bus import EventBus
 
 
 class PlanAccess(SessionAccess):
     """Reading the plan that was made in `plan` mode, and handing it over to be built."""
+
+    _bus: EventBus
 
     async def plan(self) -> Plan | None:
         """Return the session's plan as it is now; None where there is none. Raises `SessionError`.
@@ -37,5 +45,13 @@ class PlanAccess(SessionAccess):
         return plan
 
     def set_mode(self, mode: Mode | str) -> None:
-        """Change what the agent may do."""
-        raise NotImplementedError
+        """Change what the agent may do, from the next tool call on. Raises `UnknownNameError`.
+
+        Any mode but `build` takes the word back that an approved plan shall be built.
+        """
+        before, after = self.mode_coordinator.switch(mode)
+        self.config_coordinator.set("mode", after.value, source="set_mode")
+        if after is not Mode.BUILD:
+            self._conversation.keep_planning()
+        if before is not after:
+            self._bus.publish(ModeChanged(before, after))

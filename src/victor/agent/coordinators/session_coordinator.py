@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-from victor import labels
+from victor import labels, plans
 from victor.errors import SessionError, SessionNotFound, UnknownNameError
 from victor.history import IMPORTED, as_it_ended, inherited, restored, turns, words_of
 from victor.messages import Message
@@ -213,7 +213,8 @@ class SessionCoordinator:
     ) -> SessionInfo:
         """Record the session that an export holds, under another id or workspace if named.
 
-        Each of its records says that it is `imported`: who wrote the words in it, nobody knows.
+        Each of its records says that it is `imported`: who wrote the words in it, nobody knows,
+        and so no plan in it is approved.
         Raises `SessionError`, and then nothing was recorded.
         """
         if self._read is None:
@@ -225,8 +226,7 @@ class SessionCoordinator:
                 f"The session {info.id!r} is recorded already.",
                 hint="Delete that one first, or take this one in with --new-id (`as_id`).",
             )
-        marked = (replace(one, data={**one.data, IMPORTED: True}) for one in records)
-        await self._store.add(info, tuple(marked))
+        await self._store.add(info, tuple(map(_imported, records)))
         return await self._store.info(info.id)
 
     async def delete(self, session_id: str) -> None:
@@ -244,3 +244,9 @@ class SessionCoordinator:
             info = replace(info, title=labels.title(words_of(record.message)))
         await self._store.create(info)
         self._begun.pop(info.id, None)
+
+
+def _imported(record: Record) -> Record:
+    """Return the record as one that came from a file, in which nobody has approved anything."""
+    told = {key: value for key, value in record.data.items() if key != plans.APPROVED}
+    return replace(record, data={**told, IMPORTED: True})
