@@ -156,6 +156,15 @@ async def test_a_server_that_does_not_run_says_so(new: New) -> None:
     await agent.close()
 
 
+async def test_a_server_that_is_named_is_waited_for(
+    made: Callable[..., AgentOrchestrator],
+) -> None:
+    agent = made("done", mcp_wait=0.0)
+    (attached,) = await agent.attach("@notes:notes://today")
+    assert "Water the plants." in attached.text
+    await agent.close()
+
+
 async def test_without_servers_nothing_is_named(new: New) -> None:
     agent = new(provider=ScriptedProvider("x"), tools=None)
     assert not agent.mentions("@notes:notes://today")

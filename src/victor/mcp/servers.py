@@ -122,10 +122,16 @@ class McpServers:
         return (*prompts, *found)
 
     async def attach(self, words: str, environment: ToolEnvironment) -> tuple[Attachment, ...]:
-        """Return the resources that the words name, or the prompt. Raises `ToolError`."""
+        """Return the resources that the words name, or the prompt. Raises `ToolError`.
+
+        A server that still starts is waited for, since the person wants it.
+        """
         found: list[Attachment] = []
         for mention in mentions(words, self._by_name):
             server = self._by_name[mention.server]
+            if server.state is State.STARTING:
+                await server.settled()
+                await self._adopt(server)
             if isinstance(mention, PromptMention):
                 approved = partial(self._approves, server)
                 found.append(await attachments.prompt(mention, server, approved, environment))
