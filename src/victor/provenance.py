@@ -10,11 +10,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
-_HOST = r"(?:[\w-]+\.)+[^\W\d_]{2,}"
+_HOST = r"(?:[\w-]+\.)+(?:xn--[a-z\d-]+|[^\W\d_]{2,})"
 _LINK = re.compile(
     rf"(?<![\w@.-])(?:[a-z][a-z0-9+.-]*://(?:[^\s/\\@]*@)?(\[[0-9a-f:.]+\]|[\w.-]+)|({_HOST})(?![\w@-]))"
 )
 """A host behind `scheme://`, or a name with a dot that is not the first half of an address."""
+_FILE = re.compile(r"(?!www\.).*\.(?:am|md|mk|mov|pm|ps|py|rs|sh|tf|zip)")
+"""A name that more often is a file's than a machine's, though anybody can have such a machine."""
 _FORMS = str.maketrans("\u3002\uff0e\uff61", "...")
 _NO_SPACE = re.compile(r"(?<=[a-z])\.(?=[A-Z][a-z]*(?!\.?[\w@/-]))")
 """The end of a sentence behind which the space was forgotten: `see example.com.Then go on`."""
@@ -56,6 +58,13 @@ def hosts_in(text: str) -> frozenset[str]:
     return frozenset((scheme or bare).rstrip(".") for scheme, bare in _LINK.findall(_folded(text)))
 
 
+def _addresses_in(text: str) -> frozenset[str]:
+    """Return those that cannot be meant as names of files."""
+    found = _LINK.findall(_folded(text))
+    meant = (scheme or bare for scheme, bare in found if scheme or not _FILE.fullmatch(bare))
+    return frozenset(name.rstrip(".") for name in meant)
+
+
 class Named:
     """The values that do not come from foreign words alone."""
 
@@ -63,6 +72,8 @@ class Named:
         self._words: list[str] = []
         self._vouched: set[str] = set()
         self._hosts: set[str] = set()
+        self._addresses: set[str] = set()
+        """Those of the hosts that cannot be files."""
         self._heard = 0
         """How many of the words have been looked at; they are only where somebody asks."""
 
@@ -76,16 +87,23 @@ class Named:
             self._vouched.add(value)
             if (link := _LINK.match(value)) and "@" not in value:
                 self._hosts.add(link[1] or link[2])
+                self._addresses.add(link[1] or link[2])
 
     def copy(self) -> Named:
         """Return one that knows the same, and learns on its own."""
         other = Named()
         other._words, other._heard = self._words.copy(), self._heard
         other._vouched, other._hosts = self._vouched.copy(), self._hosts.copy()
+        other._addresses = self._addresses.copy()
         return other
 
     def host(self, name: str) -> bool:
-        """Return whether the machine has been named."""
+        """Return whether the machine has been named, so that it may be talked to."""
+        self._listen()
+        return name.lower() in self._addresses
+
+    def mentions(self, name: str) -> bool:
+        """Return whether the machine, or a file of that name, has been named."""
         self._listen()
         return name.lower() in self._hosts
 
@@ -104,11 +122,15 @@ class Named:
         for place in range(self._heard, len(self._words)):
             self._words[place] = words = _folded(self._words[place])
             self._hosts |= hosts_in(words)
+            self._addresses |= _addresses_in(words)
         self._heard = len(self._words)
 
 
 def _folded(text: str) -> str:
-    """Return the text without what two spellings of the same may differ in."""
+    """Return the text without what two spellings of the same may differ in.
+
+    Letters keep what more than their case tells apart: `straße.example` is not `strasse.example`.
+    """
     text = unicodedata.normalize("NFKC", text.translate(_FORMS))
     shown = text if text.isascii() else "".join(c for c in text if unicodedata.category(c) != "Cf")
-    return " ".join(_NO_SPACE.sub(". ", shown).casefold().split())
+    return " ".join(_NO_SPACE.sub(". ", shown).lower().split())

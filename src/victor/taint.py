@@ -134,7 +134,7 @@ class Taint:
             return f"nobody has named {one_line(new[0])}"
         texts = (text for text in texts_in(call.arguments) if text not in targets)
         passed_on = {host: None for text in texts for host in hosts_in(text)}
-        if links := [host for host in passed_on if not self._named.host(host)]:
+        if links := [host for host in passed_on if not self._named.mentions(host)]:
             return f"it passes on {one_line(links[0])}, which nobody has named"
         return ""
 

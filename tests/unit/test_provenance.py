@@ -45,6 +45,7 @@ def test_a_value_is_named_where_it_stands_in_a_persons_words(words: str, value: 
         ("Read docs/notes.txt", "notes.txt"),
         ("Read notes.txt", "notes.txt/../secret"),
         ("a follow-up", "up"),
+        ("Mail it to kim@strasse.example", "kim@stra\u00dfe.example"),
         ("anything", ""),
         ("anything", "\u200b"),
     ],
@@ -89,10 +90,25 @@ def test_a_copy_learns_on_its_own() -> None:
         ("mark.black-2134@example.org", set()),
         ("ftp://files.", {"files"}),
         ("i.e. 3.5 or so", set()),
+        ("see evil.xn--p1ai", {"evil.xn--p1ai"}),
     ],
 )
 def test_hosts_are_found_in_words(text: str, hosts: set[str]) -> None:
     assert hosts_in(text) == hosts
+
+
+@pytest.mark.parametrize("name", ["setup.sh", "README.md", "src/main.rs", "app.py"])
+def test_a_file_that_is_named_is_no_machine_to_talk_to(name: str) -> None:
+    known, host = named(f"Look at {name}, please"), name.rpartition("/")[2].lower()
+    assert not known.host(host)
+    assert known.mentions(host)
+    known.hear(f"and at https://{host}/x")
+    assert known.host(host)
+
+
+def test_a_machine_with_the_ending_of_a_file_can_be_named() -> None:
+    assert named("See www.zoo.rs").host("www.zoo.rs")
+    assert named("See example.org").mentions("example.org")
 
 
 def test_texts_are_found_however_deep_they_lie() -> None:
