@@ -144,6 +144,7 @@ def test_what_is_not_installed_is_not_measured() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_the_whole_of_it_runs_and_prints_every_row(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--quick", "--json", "--subjects", *OUR_OWN]) == 0
     report = json.loads(capsys.readouterr().out)
