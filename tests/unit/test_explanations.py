@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from victor.errors import SessionError
-from victor.explanations import Explanation, Part, Topic, from_record
+from victor.explanations import Explanation, Part, Topic
+from victor.explanations.record import from_record
 from victor.messages import Effect, ToolCall, ToolResult, assistant, user
 from victor.protocols import Intent, Record
 

@@ -12,16 +12,9 @@ from victor.compactions import UNDONE, before_last
 from victor.context_picture import ContextPicture, picture
 from victor.errors import UnknownNameError
 from victor.events import ContextCompacted
-from victor.explanations import (
-    Explanation,
-    Part,
-    Topic,
-    from_record,
-    message_parts,
-    model_facts,
-    prompt_parts,
-    tool_parts,
-)
+from victor.explanations import Explanation, Part, Topic
+from victor.explanations.parts import message_parts, model_facts, prompt_parts, tool_parts
+from victor.explanations.record import from_record
 from victor.permissions import rule_places
 from victor.protocols import Endpoint, Mode, Record
 

@@ -1,58 +1,28 @@
-"""Why a session is as it is: what its record tells of prompt, context, tools, safety and model.
-
-Nothing is guessed. What was not recorded is listed as unknown.
-"""
+"""Explain a turn by the record of its session."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import Any
 
-from victor import steps, tokens
+from victor import tokens
 from victor.compactions import UNDONE, lost
 from victor.errors import SessionError
+from victor.explanations import Explanation, Part, Topic
+from victor.explanations.parts import (
+    begins,
+    message_parts,
+    model_facts,
+    prompt_parts,
+    said,
+    sent_figures,
+    spec_of,
+)
 from victor.history import RecordedTurn, restored, turns, until
-from victor.messages import Message, ToolSpec
+from victor.messages import Message
 from victor.protocols import Record
-from victor.protocols.selection import FIND_TOOLS
 from victor.visible import one_line
-
-
-class Topic(StrEnum):
-    """What can be explained."""
-
-    PROMPT = "prompt"
-    CONTEXT = "context"
-    TOOLS = "tools"
-    CONFIG = "config"
-    SAFETY = "safety"
-    MODEL = "model"
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One thing that is there, or is not."""
-
-    name: str
-    why: str
-    figures: Mapping[str, Any] = field(default_factory=dict)
-    """What else is known of it, by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What is there, each part with its reason."""
-
-    topic: Topic
-    of: str
-    """What it is about, such as a turn of a session, or the next model call."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    parts: tuple[Part, ...] = ()
-    unknown: tuple[str, ...] = ()
-    """What cannot be told, each as a sentence."""
 
 
 def from_record(
@@ -113,7 +83,7 @@ def _prompt(past: _Past) -> _Told:
     because, _ = past.noted("system_because")
     spent = past.spent()
     offered, _ = past.noted("tools")
-    before = sum(map(tokens.of_tool, map(_spec, offered or ())))
+    before = sum(map(tokens.of_tool, map(spec_of, offered or ())))
     read = spent.get("cache_read")
     facts = {"tokens": tokens.of_text(system), "noted in turn": since}
     known = past.known()
@@ -125,46 +95,6 @@ def _prompt(past: _Past) -> _Told:
     return facts, prompt_parts(system, because or (), read, before, known), tuple(unknown)
 
 
-def prompt_parts(
-    system: str,
-    because: Iterable[Any],
-    cache_read: int | None = None,
-    before: int = 0,
-    known: Mapping[str, Any] = MappingProxyType({}),
-) -> tuple[Part, ...]:
-    """Return the parts of a prompt: each [contributor, priority, tokens, characters] as noted.
-
-    A part is `cached` where all up to its end, and the tools of `before` tokens, is less than what
-    the vendor read from its cache: by estimate. `known` has the model's prices.
-    """
-    parts, place, size = [], 0, before
-    for contributor, priority, estimate, characters in because:
-        text = system[place : place + characters]
-        place += characters + 2
-        size += estimate
-        figures = {"priority": priority, **_sent(estimate, size, cache_read, known)}
-        parts.append(Part(contributor, _begins(text), {**figures, "text": text}))
-    return tuple(parts)
-
-
-def _sent(
-    size: int, until: int, cache_read: int | None, known: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return what sending a part took: of `size` tokens, the last of which is the one at `until`.
-
-    The cost is by list price, in a request; None where the price is unknown.
-    """
-    figures: dict[str, Any] = {"tokens": size}
-    price = known.get("input_price")
-    if cache_read is not None:
-        figures["cached"] = until <= cache_read
-        if until <= cache_read and known.get("cache_read_price") is not None:
-            price = known["cache_read_price"]
-    if known:
-        figures["cost_usd"] = None if price is None else size * price / 1_000_000
-    return figures
-
-
 def _context(past: _Past) -> _Told:
     messages, _ = restored(past.records)
     compacted = _compactions(past.records)
@@ -172,7 +102,7 @@ def _context(past: _Past) -> _Told:
     if any(not part.figures.get("strategy") and not part.figures.get(UNDONE) for part in compacted):
         unknown.append("Of some compactions only the result is on record, not the reason.")
     spent = past.spent()
-    before = sum(map(tokens.of_tool, map(_spec, past.noted("tools")[0] or ())))
+    before = sum(map(tokens.of_tool, map(spec_of, past.noted("tools")[0] or ())))
     before += tokens.of_text(past.noted("system")[0] or "")
     facts: dict[str, Any] = {
         "messages": len(messages),
@@ -185,39 +115,13 @@ def _context(past: _Past) -> _Told:
     return facts, (*compacted, *there), tuple(unknown)
 
 
-def message_parts(
-    messages: tuple[Message, ...],
-    cache_read: int | None = None,
-    before: int = 0,
-    known: Mapping[str, Any] = MappingProxyType({}),
-) -> tuple[Part, ...]:
-    """Return the messages in force, each with its tokens and what it is.
-
-    `before` are the tokens of prompt and tools; `cached` and cost are as in `prompt_parts`.
-    """
-    parts: list[Part] = []
-    place = before
-    for block in steps.blocks(messages, tokens.of_message):
-        for message in block.messages:
-            size = tokens.of_message(message)
-            place += size
-            figures = {**_sent(size, place, cache_read, known), "kind": str(block.kind)}
-            parts.append(Part(f"{len(parts) + 1} {message.role}", _begins(_said(message)), figures))
-    return tuple(parts)
-
-
-def _said(message: Message) -> str:
-    what = message.text or ", ".join(call.name for call in message.tool_calls)
-    return what or "".join(result.content for result in message.tool_results)
-
-
 def _compactions(records: tuple[Record, ...]) -> tuple[Part, ...]:
     """Return the compactions, oldest first, each followed by what it left out and shortened."""
     parts: list[Part] = []
     for place, record in enumerate(records):
         if record.kind != "compacted":
             continue
-        parts.append(compaction(record))
+        parts.append(_compaction(record))
         if not record.data.get(UNDONE):
             before, _ = restored(records[:place])
             parts += (
@@ -227,7 +131,7 @@ def _compactions(records: tuple[Record, ...]) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def compaction(record: Record) -> Part:
+def _compaction(record: Record) -> Part:
     """Return what a `compacted` record tells: what, when, why, by which strategy, and where."""
     data = {name: value for name, value in record.data.items() if name != "reason"}
     why = "taken back" if record.data.get(UNDONE) else record.data.get("reason", "")
@@ -238,7 +142,7 @@ def _dropped(record: Record, message: Message, *, shortened: bool) -> Part:
     told = {name: record.data.get(name, "") for name in ("strategy", "reason", "kept")}
     figures = {"tokens": tokens.of_message(message), **told, "time": _when(record)}
     name = f"{'shortened' if shortened else 'left out'}: {message.role}"
-    return Part(name, _begins(_said(message)), figures)
+    return Part(name, begins(said(message)), figures)
 
 
 def _when(record: Record) -> str:
@@ -252,7 +156,7 @@ def _tools(past: _Past) -> _Told:
     if offered is None:
         return {}, (), ("Which tools were offered is not on record.",)
     because, chosen = past.noted("tools_because")
-    size = sum(map(tokens.of_tool, map(_spec, offered)))
+    size = sum(map(tokens.of_tool, map(spec_of, offered)))
     strategy = (past.noted("settings")[0] or {}).get("tool_selection_strategy")
     facts = {"offered": len(offered), "tokens": size, "noted in turn": since}
     if strategy:
@@ -267,26 +171,14 @@ def _tools(past: _Past) -> _Told:
     return facts, named, ("Why these were chosen is not on record.",)
 
 
-def tool_parts(sent: tuple[ToolSpec, ...], every: tuple[ToolSpec, ...]) -> tuple[Part, ...]:
-    """Return the tools that would be sent, and then the others."""
-    there = {spec.name for spec in sent}
-    others = [spec for spec in every if spec.name not in there and spec.name != FIND_TOOLS]
-    told = ((sent, "it is there", True), (others, "it would not be sent, being one of many", False))
-    return tuple(
-        Part(spec.name, why, {"effect": str(spec.effect), "offered": offered})
-        for specs, why, offered in told
-        for spec in specs
-    )
-
-
 def _sizes(past: _Past, offered: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return what each tool took, by name. The vendors read tools before all else."""
     read, known, place = past.spent().get("cache_read"), past.known(), 0
     sizes = {}
     for one in offered:
-        size = tokens.of_tool(_spec(one))
+        size = tokens.of_tool(spec_of(one))
         place += size
-        sizes[one["name"]] = _sent(size, place, read, known)
+        sizes[one["name"]] = sent_figures(size, place, read, known)
     return sizes
 
 
@@ -353,21 +245,6 @@ def _model(past: _Past) -> _Told:
     return {**figures, "provider": last[0], "model": last[1]}, tuple(parts), unknown
 
 
-def model_facts(known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is known of a model, in words; nothing where nothing is."""
-    if not known:
-        return {}
-    return {
-        "window": known["window"],
-        "longest answer": known["max_output"],
-        "dollars for a million tokens in": known["input_price"],
-        "dollars for a million tokens from the cache": known["cache_read_price"],
-        "dollars for a million tokens out": known["output_price"],
-        "abilities": known["abilities"],
-        "known to Victor": known["known"],
-    }
-
-
 _TOLD = {
     Topic.PROMPT: _prompt,
     Topic.CONTEXT: _context,
@@ -377,18 +254,3 @@ _TOLD = {
     Topic.MODEL: _model,
 }
 """Of settings, a record keeps only what shapes a request."""
-
-
-def _spec(form: Mapping[str, Any]) -> ToolSpec:
-    return ToolSpec(form["name"], form["description"], form["parameters"])
-
-
-def _begins(text: str) -> str:
-    line = " ".join(text[:200].split())
-    if len(line) <= _SHOWN:
-        return line
-    whole = line[: _SHOWN + 1].rpartition(" ")[0]
-    return f"{whole or line[:_SHOWN]} ..."
-
-
-_SHOWN = 72
