@@ -194,3 +194,18 @@ def test_tests_are_no_packages_and_no_two_share_a_name() -> None:
 
 def test_every_module_says_what_is_in_it() -> None:
     assert [name for name, text in texts().items() if text and not text.startswith('"""')] == []
+
+
+def test_what_a_coordinator_may_have_beside_its_stage_is_told_where_the_stages_are() -> None:
+    asked = {
+        word
+        for name, text in texts().items()
+        if re.match(r"agent/(?!coordinators/)", name)
+        for word in re.findall(r"""getattr\([^()]*(?:\([^()]*\))?[^()]*, "([a-z_]+)",""", text)
+        if not word.startswith("__")
+    }
+    contracts = "".join(
+        text for name, text in texts().items() if re.match(r"agent/stages|protocols/", name)
+    )
+    assert len(asked) > 20
+    assert asked - set(re.findall(r"\w+", contracts)) == set()

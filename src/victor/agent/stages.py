@@ -1,4 +1,10 @@
-"""What the turn needs of its coordinators. A coordinator fits by shape; there is no base class."""
+"""What the turn needs of its coordinators. A coordinator fits by shape; there is no base class.
+
+What a protocol lists as methods, a coordinator must have. What its docstring tells of beside them,
+it may have: it is looked up by name, and what it is for does not take place without it. Any of them
+may have `configure(config)`, which adopts the settings that concern it, when the session starts and
+again on reload, or raises `ConfigError` and keeps the old ones; and `aclose()`.
+"""
 
 from __future__ import annotations
 
@@ -38,16 +44,12 @@ from victor.protocols import (
 )
 
 
-class Configurable(Protocol):
-    """Takes its settings when the session starts, and again on reload."""
-
-    def configure(self, config: Mapping[str, Any]) -> None:
-        """Adopt the settings that concern it. Raises `ConfigError` and then keeps the old ones."""
-        ...
-
-
 class ConfigStage(Protocol):
-    """Which settings hold."""
+    """Which settings hold.
+
+    Where it has them: `complete(validate=..., defaults=..., providers=...)` is given Victor's own
+    before the first load, and `explain(name)` tells where a setting comes from.
+    """
 
     def get_config(self) -> Mapping[str, Any]:
         """Return the settings in force, read-only."""
@@ -84,7 +86,10 @@ class ProviderStage(Protocol):
 
 
 class ModeStage(Protocol):
-    """What the agent may do now."""
+    """What the agent may do now.
+
+    Where it has it, `start_session(session_id)` is called as the session begins.
+    """
 
     @property
     def current(self) -> Mode:
@@ -101,7 +106,10 @@ class ModeStage(Protocol):
 
 
 class PromptStage(Protocol):
-    """The system prompt."""
+    """The system prompt.
+
+    Where it has it, `explain()` gives the parts of the last one, as `PromptPart`.
+    """
 
     async def build_system_prompt(self, context: PromptContext) -> str:
         """Return the prompt, its parts joined in order of priority."""
@@ -120,7 +128,12 @@ class PromptStage(Protocol):
 
 
 class ContextStage(Protocol):
-    """The messages the model sees."""
+    """The messages the model sees.
+
+    Where it has them: `start_session(session_id)` is called as the session begins,
+    `count_by(text)` gives it what counts words for the model that serves (None: nothing does),
+    and `compact(window, overhead, emit, summarize, focus)` makes it smaller on request.
+    """
 
     def append(self, *messages: Message) -> None:
         """Add messages: a user message, or a whole step."""
@@ -166,7 +179,7 @@ class ToolSelectionStage(Protocol):
     choice of a turn, with the tokens of the window and those that tools may take at most;
     `preview(tools)` tells before the first choice what would be sent, `find(query, tools)`
     searches for the model, `called(names)` hears which it has called, and `restore(sent)` which
-    were sent in a session that is resumed.
+    were sent in a session that is resumed; `explain()` gives every `Candidate` of the last choice.
     """
 
     async def select(self, task: str, tools: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:
@@ -183,7 +196,12 @@ class ChatStage(Protocol):
 
 
 class SafetyStage(Protocol):
-    """Whether tool calls may run."""
+    """Whether tool calls may run.
+
+    Where it has them: `hear(words)` takes note of what the person said and `learn(results)` of what
+    was read, `locate_rules(places)` of where each rule stands; `granted` are the rules that a
+    person has given for the session, and `taint`, a `Taint`, is what a subagent's safety inherits.
+    """
 
     async def review(self, reviews: tuple[CallReview, ...], mode: Mode) -> tuple[Verdict, ...]:
         """Return one verdict for each call, in order. Raises `SafetyError`."""
@@ -214,9 +232,12 @@ class CheckpointStage(Protocol):
 class ToolStage(Protocol):
     """Running tools.
 
-    Where it has them, `start_turn(sees_images=...)` is called before the first call of a turn,
+    Where it has them: `start_session(session_id)` is called as the session begins, and
+    `forget_session(session_id)` when one is deleted; `join_tools()` before a turn, to let tools in
+    that have come since, and `start_turn(sees_images=...)` before the first call of a turn;
     `most_seconds(calls)` bounds the wait for a result (None: not at all), and a text in `stuck`
-    ends the turn.
+    ends the turn. `attachments` are what a person can name in a message, and a subagent's
+    `borrow(tools)` is given what is `joined` here.
     """
 
     @property
