@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 
@@ -19,9 +20,13 @@ def main() -> None:
         return
     try:
         from victor.cli.app import run
+
+        code = run(arguments)
     except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(run(arguments))
+        code = 130
+    # All is done: Ctrl-C once more, while Python ends, must not turn the exit code into a signal.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

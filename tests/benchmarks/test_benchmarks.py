@@ -65,8 +65,8 @@ async def test_a_subject_that_does_not_do_its_work_is_not_measured() -> None:
 async def test_the_ledger_charges_the_coordinators_that_a_turn_calls() -> None:
     text, tools = await ledger(0, 3), await ledger(1, 3)
     assert {name for name in COORDINATORS if text.seconds[name]} == {
-        "config", "provider", "mode", "prompt", "context", "tool_selection", "chat", "safety",
-        "tool", "session", "metrics", "analytics",
+        "provider", "mode", "prompt", "context", "tool_selection", "chat", "safety", "tool",
+        "session", "metrics", "analytics",
     }  # fmt: skip
     assert tools.coordinators > text.coordinators
 
