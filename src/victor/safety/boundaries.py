@@ -22,7 +22,7 @@ class Boundaries:
     protected: tuple[Path, ...] = ()
     """In writable folders, and not to be changed or, where it does not exist, made."""
     pinned: tuple[Path, ...] = ()
-    """Folders on the way to what is protected; moved away, they would take it along."""
+    """Folders on the way to what is protected or hidden; moved away, they would take it along."""
     frozen: tuple[Path, ...] = ()
     """Folders in which nothing may come, go or be renamed: a link cannot be protected alone."""
     hidden: tuple[Path, ...] = ()
@@ -55,6 +55,7 @@ def boundaries(
             continue
         if os.path.lexists(real):
             hidden[real] = None
+            settled.pin(real)
         else:
             # In a writable folder it could be made, such as `~/.ssh` with keys that open it.
             settled.add(path)
@@ -113,6 +114,12 @@ class _Settled:
         else:
             # Commits are made in it; what decides there is protected piece by piece.
             self.pinned[here] = None
+
+    def pin(self, path: Path) -> None:
+        """Keep the folders on the way to `path` where they are, if it is in a writable one."""
+        if (root := self.root(path)) is not None:
+            on_the_way = (one for one in path.parents if root in one.parents)
+            self.pinned.update(dict.fromkeys(on_the_way))
 
     def open(self, path: Path) -> bool:
         """Return whether nothing protects the path as a part of something larger."""

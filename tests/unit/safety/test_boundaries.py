@@ -109,6 +109,16 @@ def test_what_is_part_of_something_protected_is_not_opened_again(home: Path) -> 
     assert not [path for path in found.pinned if path.is_relative_to(home / "work/sub")]
 
 
+def test_what_is_hidden_cannot_be_moved_with_its_folders(home: Path) -> None:
+    keys = home / "work/deep/keys"
+    keys.mkdir(parents=True)
+    (keys / "a.pem").touch()
+    policy = SandboxPolicy(writable=(home / "work",), hidden=(keys / "a.pem", home / "notes"))
+    found = boundaries(policy, home, ())
+    assert found.hidden == (keys / "a.pem",)
+    assert set(found.pinned) == {keys, keys.parent}
+
+
 def test_secrets_that_do_not_exist_cannot_be_made_where_home_is_writable(home: Path) -> None:
     policy = SandboxPolicy(writable=(home,))
     assert home / ".ssh" in boundaries(policy, home, (home / ".ssh",)).protected
