@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from victor.agent.event_bus import EventBus
+from victor.agent.fits import NONE, WHOLE_NUMBER
 from victor.agent.stages import Stages
 from victor.agent.turn import Limits, Turn
 from victor.calibration import Calibration, Fit
@@ -153,7 +154,7 @@ class ContextStep:
             self.vocabulary = None
         elif self.vocabulary is not known:
             count = self.vocabulary
-            self._guard.read("context", "count_by", lambda: count_by(count), None, fits=_none)
+            self._guard.read("context", "count_by", lambda: count_by(count), None, fits=NONE)
 
     async def _vocabulary(self, endpoint: Endpoint) -> TextCounter | None:
         provider = endpoint.provider
@@ -193,7 +194,7 @@ class ContextStep:
     def size(self) -> int:
         """Return the estimate of the messages' tokens."""
         stage = self._stages.context
-        return self._guard.read("context", "token_count", stage.token_count, 0, fits=_count)
+        return self._guard.read("context", "token_count", stage.token_count, 0, fits=WHOLE_NUMBER)
 
     def calibrated(self, endpoint: Endpoint) -> Fit:
         """Return how the endpoint's own counts stand to the estimate."""
@@ -212,7 +213,7 @@ class ContextStep:
     def _measure(self, system: str, tools: tuple[ToolSpec, ...]) -> int:
         measure = self._stages.context.overhead
         self.overhead = self._guard.read(
-            "context", "overhead", lambda: measure(system, tools), 0, fits=_count
+            "context", "overhead", lambda: measure(system, tools), 0, fits=WHOLE_NUMBER
         )
         return self.overhead
 
@@ -281,14 +282,6 @@ class _Receipt:
 
 def _context(value: object) -> bool:
     return isinstance(value, Context)
-
-
-def _count(value: object) -> bool:
-    return isinstance(value, int)
-
-
-def _none(value: object) -> bool:
-    return value is None
 
 
 def _info(value: object) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from victor import plans
 from victor.agent.assembly import Parts, configure
+from victor.agent.fits import ENDPOINT, MODE
 from victor.agent.output_type import output_form
 from victor.agent.session_budget import SessionBudget
 from victor.agent.stages import ModeStage, ProviderStage
@@ -85,7 +86,7 @@ class Conversation:
             "provider",
             "current",
             lambda: provider.current,
-            fits=lambda value: isinstance(value, Endpoint),
+            fits=ENDPOINT,
         )
 
     def mode(self) -> Mode:
@@ -96,7 +97,7 @@ class Conversation:
             "current",
             lambda: mode.current,
             Mode.PLAN,
-            fits=lambda value: isinstance(value, Mode),
+            fits=MODE,
         )
 
     async def begin(self) -> None:

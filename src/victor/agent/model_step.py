@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from victor import tokens
 from victor.agent.admission import AdmittedProvider
 from victor.agent.context_step import ContextStep, Conversation
 from victor.agent.event_bus import EventBus
+from victor.agent.fits import ENDPOINT, ENDPOINT_OR_NONE, MODE, NONE, TEXT
 from victor.agent.guard import describe
 from victor.agent.metering import MeteredProvider
 from victor.agent.offering import Offering
@@ -99,7 +100,7 @@ class ModelStep:
             "build_system_prompt",
             lambda: build(turn.facts),
             self._last_prompt,
-            fits=_text,
+            fits=TEXT,
         )
         return self._last_prompt
 
@@ -112,7 +113,7 @@ class ModelStep:
     def endpoint(self) -> Endpoint:
         """Return where the call goes. Raises `CoordinatorError`."""
         provider = self._stages.provider
-        return self._guard.require("provider", "current", lambda: provider.current, fits=_endpoint)
+        return self._guard.require("provider", "current", lambda: provider.current, fits=ENDPOINT)
 
     def fall_back(self, failure: ProviderError) -> bool:
         """Move to the next endpoint because of `failure`; return whether there is one."""
@@ -122,7 +123,7 @@ class ModelStep:
             "fall_back",
             lambda: provider.fall_back(failure),
             None,
-            fits=lambda value: value is None or isinstance(value, Endpoint),
+            fits=ENDPOINT_OR_NONE,
         )
         if endpoint is None:
             return False
@@ -160,21 +161,15 @@ class ModelStep:
         started = time.monotonic()
         heard = _Heard(self._publish)
         turn.shown = heard.text
-        answered = NOTHING
-        try:
-            reply = await self._guard.critical(
-                "chat",
-                "reply",
-                lambda: self._stages.chat.reply(asked, request, heard),
-                fits=_reply,
-                seconds=self.limits.model_call_timeout + REPORTING_SECONDS,
-                error=lambda text: ProviderError(text, provider=provider.name, model=model),
-            )
-            cost = self._cost(endpoint, reply)
-            answered = Amounts(reply.usage.total, cost or 0.0, model_calls=1)
-        finally:
-            if metered is not None:
-                turn.failed += metered.taken.beyond(answered)
+        call = self._guard.critical(
+            "chat",
+            "reply",
+            lambda: self._stages.chat.reply(asked, request, heard),
+            fits=_reply,
+            seconds=self.limits.model_call_timeout + REPORTING_SECONDS,
+            error=lambda text: ProviderError(text, provider=provider.name, model=model),
+        )
+        reply, cost = await self._answered(turn, endpoint, metered, call)
         turn.shown = []
         known = self.context.model_info(endpoint)
         turn.noted = self._notes.of(request, provider.name, self._mode(), known)
@@ -185,7 +180,7 @@ class ModelStep:
         turn.count(reply.usage, cost)
         self.context.learn(endpoint, estimate, reply.usage)
         self._cached = reply.usage.cache_read + reply.usage.cache_write
-        self._guard.read("provider", "succeeded", self._stages.provider.succeeded, None, fits=_none)
+        self._guard.read("provider", "succeeded", self._stages.provider.succeeded, None, fits=NONE)
         waited = heard.began - started if heard.began else None
         seconds = time.monotonic() - started
         self._publish(ReplyReceived(turn.id, turn.step, reply, seconds, waited, cost))
@@ -227,7 +222,7 @@ class ModelStep:
 
     def _mode(self) -> Mode:
         mode = self._stages.mode
-        return self._guard.read("mode", "current", lambda: mode.current, Mode.PLAN, fits=_is_mode)
+        return self._guard.read("mode", "current", lambda: mode.current, Mode.PLAN, fits=MODE)
 
     def _output_limit(self, endpoint: Endpoint) -> int | None:
         """Return the limit that the settings put on a reply; None leaves it to the provider."""
@@ -261,16 +256,28 @@ class ModelStep:
             served = Endpoint(endpoint.provider, model)
             size, cached = tokens.of_text(instructions) + tokens.of_text(what), 0
         provider, metered = self._drawing(turn, served, request, size, cached=cached)
+        call = self._stages.chat.reply(provider, request, _unheard)
+        reply, cost = await self._answered(turn, served, metered, call)
+        turn.count(reply.usage, cost)
+        return reply.message.text
+
+    async def _answered(
+        self,
+        turn: Turn,
+        endpoint: Endpoint,
+        metered: MeteredProvider | None,
+        call: Awaitable[Reply],
+    ) -> tuple[Reply, float | None]:
+        """Return what the call gives, and its US dollars; count for the turn what failed of it."""
         answered = NOTHING
         try:
-            reply = await self._stages.chat.reply(provider, request, _unheard)
-            cost = self._cost(served, reply)
+            reply = await call
+            cost = self._cost(endpoint, reply)
             answered = Amounts(reply.usage.total, cost or 0.0, model_calls=1)
         finally:
             if metered is not None:
                 turn.failed += metered.taken.beyond(answered)
-        turn.count(reply.usage, cost)
-        return reply.message.text
+        return reply, cost
 
 
 class _Heard:
@@ -299,21 +306,5 @@ def _unheard(event: Event) -> None:
     """Take no note of what a summary's model call streams."""
 
 
-def _is_mode(value: object) -> bool:
-    return isinstance(value, Mode)
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _none(value: object) -> bool:
-    return value is None
-
-
 def _reply(value: object) -> bool:
     return isinstance(value, Reply)
-
-
-def _endpoint(value: object) -> bool:
-    return isinstance(value, Endpoint)

@@ -8,6 +8,7 @@ from typing import Any
 
 from victor import tokens
 from victor.agent.event_bus import EventBus
+from victor.agent.fits import NONE
 from victor.agent.stages import Stages
 from victor.agent.turn import Turn
 from victor.messages import ToolCall, ToolSpec
@@ -91,13 +92,13 @@ class Offering:
         tell = self._called
         if tell is not None:
             names = tuple(call.name for call in calls)
-            self._guard.read("tool_selection", "called", lambda: tell(names), None, fits=_none)
+            self._guard.read("tool_selection", "called", lambda: tell(names), None, fits=NONE)
 
     def remember(self, records: Iterable[Record]) -> None:
         """Let selection go on with what was sent in the session that is resumed."""
         tell, sent = self._restore, sent_before(records)
         if tell is not None and sent:
-            self._guard.read("tool_selection", "restore", lambda: tell(sent), None, fits=_none)
+            self._guard.read("tool_selection", "restore", lambda: tell(sent), None, fits=NONE)
 
     def _tell(self, turn: int, window: int) -> None:
         tell = self._start_turn
@@ -110,7 +111,7 @@ class Offering:
             "start_turn",
             lambda: tell(turn, window=window, most=most),
             None,
-            fits=_none,
+            fits=NONE,
         )
 
     def _every_tool(self) -> tuple[ToolSpec, ...]:
@@ -165,7 +166,3 @@ def sent_before(records: Iterable[Record]) -> tuple[Candidate, ...]:
 
 def _found(value: object) -> bool:
     return isinstance(value, Found)
-
-
-def _none(value: object) -> bool:
-    return value is None

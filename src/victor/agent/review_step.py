@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from victor.agent.event_bus import EventBus
+from victor.agent.fits import MODE, NONE
 from victor.agent.stages import Stages
 from victor.events import ApprovalRequested, ToolCallReviewed, ToolCallRewritten
 from victor.history import IMPORTED
@@ -66,7 +67,7 @@ class ReviewStep:
     def mode(self) -> Mode:
         """Return the mode in force; the strictest where it is not known."""
         return self._guard.read(
-            "mode", "current", lambda: self._stages.mode.current, Mode.PLAN, fits=_mode
+            "mode", "current", lambda: self._stages.mode.current, Mode.PLAN, fits=MODE
         )
 
     def hear(self, words: str) -> None:
@@ -104,7 +105,7 @@ class ReviewStep:
     def _tell_safety(self, operation: str, what: object) -> None:
         tell = getattr(self._stages.safety, operation, None)
         if tell is not None:
-            self._guard.read("safety", operation, lambda: tell(what), None, fits=_none)
+            self._guard.read("safety", operation, lambda: tell(what), None, fits=NONE)
 
     async def _verdicts(self, reviews: tuple[CallReview, ...]) -> tuple[Verdict, ...]:
         verdicts = await self._guard.optional(
@@ -193,11 +194,3 @@ def _answers(value: object, call: ToolCall) -> bool:
     if isinstance(value, Rewrite):
         return value.call.id == call.id
     return isinstance(value, Allow | Deny)
-
-
-def _mode(value: object) -> bool:
-    return isinstance(value, Mode)
-
-
-def _none(value: object) -> bool:
-    return value is None

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from victor import plans
 from victor.agent.event_bus import EventBus
+from victor.agent.fits import NONE, TEXT
 from victor.agent.offering import FOUND, SEARCH, Offering
 from victor.agent.review_step import ReviewStep
 from victor.agent.stages import Stages
@@ -143,9 +144,7 @@ class ToolStep:
     def stuck(self) -> str:
         """Return why the turn should end, going round in circles; empty where it does not."""
         stage = self._stages.tool
-        return self._guard.read(
-            "tool", "stuck", lambda: getattr(stage, "stuck", ""), "", fits=_text
-        )
+        return self._guard.read("tool", "stuck", lambda: getattr(stage, "stuck", ""), "", fits=TEXT)
 
     def _start_turn(self, turn: Turn) -> None:
         """Tell the tools, before the first of a turn runs, what the model that serves it sees."""
@@ -162,7 +161,7 @@ class ToolStep:
             fits=lambda value: isinstance(value, frozenset),
         )
         sees = Ability.IMAGES in abilities
-        self._guard.read("tool", "start_turn", lambda: start(sees_images=sees), None, fits=_none)
+        self._guard.read("tool", "start_turn", lambda: start(sees_images=sees), None, fits=NONE)
 
     def _seconds(self, calls: tuple[ToolCall, ...]) -> float | None:
         """Return how long to wait for a result; None where a call may take as long as it likes."""
@@ -242,7 +241,7 @@ class ToolStep:
         """
         note = self._stages.prompt.note
         return await self._guard.optional(
-            "prompt", "note", lambda: note(turn.facts, paths), "", fits=_text
+            "prompt", "note", lambda: note(turn.facts, paths), "", fits=TEXT
         )
 
     async def _noted(self, turn: Turn, done: Executed) -> Executed:
@@ -288,14 +287,6 @@ def _portions(reviews: tuple[CallReview, ...], verdicts: tuple[Verdict, ...]) ->
 
 def _changes(review: CallReview, verdict: Verdict) -> bool:
     return isinstance(verdict, Allow) and review.effect is not Effect.READ_ONLY
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _none(value: object) -> bool:
-    return value is None
 
 
 def _seconds(value: object) -> bool:

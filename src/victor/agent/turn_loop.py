@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from victor.agent.event_bus import EventBus
+from victor.agent.fits import MODE, TEXT, WHOLE_NUMBER
 from victor.agent.guard import describe
 from victor.agent.model_step import ContextRoom, ModelStep
 from victor.agent.review_step import ReviewStep
@@ -217,18 +218,18 @@ class TurnLoop:
     def _mode_told(self) -> str:
         """Return what the model is told of the mode; nothing where it knows."""
         mode = self._stages.mode
-        current = self._guard.read("mode", "current", lambda: mode.current, Mode.PLAN, fits=_mode)
+        current = self._guard.read("mode", "current", lambda: mode.current, Mode.PLAN, fits=MODE)
         if current is self._told_mode:
             return ""
         self._told_mode = current
-        return self._guard.read("mode", "instructions", mode.instructions, "", fits=_text)
+        return self._guard.read("mode", "instructions", mode.instructions, "", fits=TEXT)
 
     def _most_steps(self) -> int:
         """Return how many steps may use tools: the setting, stretched by the mode."""
         set_limit = self._limits.max_tool_iterations
         stretch = self._stages.mode.tool_iterations
         return self._guard.read(
-            "mode", "tool_iterations", lambda: stretch(set_limit), set_limit, fits=_count
+            "mode", "tool_iterations", lambda: stretch(set_limit), set_limit, fits=WHOLE_NUMBER
         )
 
     async def _ask(self, turn: Turn, tool_choice: ToolChoice) -> Reply:
@@ -306,18 +307,6 @@ class TurnLoop:
 def _in_vain(failure: ContextExceeded) -> ContextExceeded:
     failure.hint = f"It was compacted and sent again, in vain. {failure.hint}"
     return failure
-
-
-def _mode(value: object) -> bool:
-    return isinstance(value, Mode)
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _count(value: object) -> bool:
-    return isinstance(value, int)
 
 
 def _without_calls(reply: Reply) -> Reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from victor.agent.event_bus import EventBus
+from victor.agent.fits import NONE
 from victor.agent.stages import Stages
 from victor.agent.turn import Turn
 from victor.intents import intents
@@ -104,7 +105,7 @@ class TurnRecord:
         if kept == before.messages:
             return
         renew = self._stages.prompt.renew
-        self._guard.read("prompt", "renew", renew, None, fits=_none)
+        self._guard.read("prompt", "renew", renew, None, fits=NONE)
         receipt = turn.compaction
         data = {} if receipt is None else asdict(receipt)
         await self.record(turn, Record("compacted", turn.id, context=kept, data=data))
@@ -112,7 +113,3 @@ class TurnRecord:
 
 def _interrupted(text: str) -> Message:
     return Message(Role.ASSISTANT, (Text(text), Text(INTERRUPTED_ANSWER)))
-
-
-def _none(value: object) -> bool:
-    return value is None
