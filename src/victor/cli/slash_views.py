@@ -38,18 +38,10 @@ def _is_provider(name: str) -> bool:
 async def context(desk: Desk, argument: str) -> None:
     """Show how full the context is, and what was used."""
     from victor.cli.context_view import show_picture
-    from victor.messages import Request
-    from victor.protocols import ITokenCounting
 
     orchestrator = desk.orchestrator
     show_picture(desk.console, await orchestrator.context_picture())
-    current, messages = (
-        orchestrator.current,
-        orchestrator.context_coordinator.get_context().messages,
-    )
-    if messages and isinstance(current.provider, ITokenCounting):
-        counted = await current.provider.count_tokens(Request(current.model, messages))
-        desk.say(f"{current.provider.name} itself counts {counted:,} tokens in these messages.")
+    await _vendors_count(desk)
     snapshot = getattr(orchestrator.metrics_coordinator, "snapshot", None)
     if snapshot is None:
         return
@@ -60,6 +52,24 @@ async def context(desk: Desk, argument: str) -> None:
         f"{number_of(figures.model_calls, 'model call')}, "
         f"{figures.usage.input:,} tokens in, {figures.usage.output:,} out{cost}."
     )
+
+
+async def _vendors_count(desk: Desk) -> None:
+    """Say how many tokens the vendor itself counts, where it does and there are messages."""
+    from victor.errors import ProviderError
+    from victor.messages import Request
+    from victor.protocols import ITokenCounting
+
+    current = desk.orchestrator.current
+    messages = desk.orchestrator.context_coordinator.get_context().messages
+    if not messages or not isinstance(current.provider, ITokenCounting):
+        return
+    try:
+        counted = await current.provider.count_tokens(Request(current.model, messages))
+    except ProviderError:  # a server that speaks the protocol often does not count
+        desk.say(f"{current.provider.name} itself gives no count now.")
+        return
+    desk.say(f"{current.provider.name} itself counts {counted:,} tokens in these messages.")
 
 
 async def compact(desk: Desk, argument: str) -> None:

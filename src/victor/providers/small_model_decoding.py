@@ -19,6 +19,9 @@ _REPLY_START = re.compile(
     r'\s*\{\s*"tool"\s*:\s*"reply"\s*,\s*"arguments"\s*:\s*\{\s*"message"\s*:\s*"'
 )
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})\s*([\w.+#-]*)[^`]*$")
+_SAME = 80
+_SAME_WORDS = 8
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,18 @@ def _pair(text: str, position: int, high: int) -> tuple[str, int]:
 
 def _code(digits: str) -> int | None:
     return int(digits, 16) if _CODE.fullmatch(digits) else None
+
+
+def goes_in_circles(text: str) -> bool:
+    """Return whether the last 80 characters stand twice in the text before them.
+
+    Lines and tables, which have few words, may come as often as they like.
+    """
+    last = text[-_SAME:]
+    if len(set(_WORD.findall(last))) < _SAME_WORDS:
+        return False
+    before = text[:-_SAME].rfind(last)
+    return before > 0 and last in text[:before]
 
 
 class AnswerReader:

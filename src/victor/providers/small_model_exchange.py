@@ -11,7 +11,7 @@ from typing import Any
 from victor.errors import BadReply
 from victor.events import ReplyDelta, ReplyFinished, TextDelta, ToolCallDelta
 from victor.messages import Request, StopReason, ToolChoice, ToolSpec
-from victor.providers.small_model_decoding import Answer, AnswerReader
+from victor.providers.small_model_decoding import Answer, AnswerReader, goes_in_circles
 from victor.providers.small_model_port import Generation
 from victor.providers.small_model_prompt import ChatMessage, diagnosis_messages, writing_messages
 from victor.providers.small_model_schema import REPLY, answer_schema, long_arguments
@@ -84,14 +84,23 @@ class Exchange:
     async def _choose(
         self, messages: list[ChatMessage], reader: AnswerReader, temperature: float
     ) -> AsyncGenerator[ReplyDelta, None]:
-        """Generate one answer into `reader`, yielding a reply's words as they come."""
+        """Generate one answer into `reader`, yielding a reply's words as they come.
+
+        A reply that says the same for the third time ends there: small models never stop by
+        themselves then.
+        """
         limit = self._request.max_tokens or _ANSWER_TOKENS
+        said = ""
         pieces = self._generation.pieces(messages, limit, temperature, self._schema())
         async with aclosing(pieces):
             async for piece in pieces:
                 words = reader.feed(piece)
-                if words:
-                    yield TextDelta(words)
+                if not words:
+                    continue
+                yield TextDelta(words)
+                said += words
+                if goes_in_circles(said):
+                    return
 
     def _schema(self) -> dict[str, Any]:
         turn = self._turn

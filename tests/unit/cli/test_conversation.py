@@ -130,6 +130,19 @@ def test_a_vendor_that_counts_tokens_is_asked_how_many_there_are(
     assert "scripted itself counts 2,000 tokens" in one.shown
 
 
+def test_a_server_that_cannot_count_spoils_nothing(table: Callable[..., Table]) -> None:
+    class Countless(ScriptedProvider):
+        async def count_tokens(self, request: Request) -> int:
+            raise InvalidRequest("There is no such address.")
+
+    one = table()
+    one.start = Start(Options(), choose=lambda *_: Served(Countless("Hi."), "model", "", ""))
+    assert one.talk("Hello", "/context") is ExitCode.DONE
+    assert "scripted itself gives no count now." in one.shown
+    assert "So far 1 turn" in one.shown
+    assert "no such address" not in one.shown
+
+
 def test_a_failed_turn_is_told_and_the_next_one_runs(table: Callable[..., Table]) -> None:
     one = table(InvalidRequest("Too fast.", hint="Wait."), "Better.")
     assert one.talk("Hello", "Again") is ExitCode.DONE

@@ -97,6 +97,18 @@ async def test_a_reply_cut_by_the_limit_says_so(said: Any, tools: Any) -> None:
     assert given[-1].stop_reason is StopReason.MAX_TOKENS  # type: ignore[union-attr]
 
 
+async def test_a_reply_that_goes_in_circles_is_ended(said: Any, tools: Any) -> None:
+    one = "The project can also be used to make and keep {} of any length. "
+    circles = "".join(one.format(what) for what in ("sessions", "coordinators") * 50)
+    server = said([reply("It is an agent. " + circles)])
+
+    given = await deltas(SmallModel(server), request(tools, user("what is it?")))
+
+    assert text_of(given).startswith("It is an agent. The project can also")
+    assert text_of(given).count("sessions") == 3
+    assert given[-1].stop_reason is StopReason.END  # type: ignore[union-attr]
+
+
 async def test_a_call_comes_out_whole(said: Any, tools: Any) -> None:
     server = said([call("list", path=".")])
 

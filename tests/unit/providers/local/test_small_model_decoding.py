@@ -13,6 +13,7 @@ from victor.providers.small_model_decoding import (
     AnswerReader,
     FencedBlock,
     JsonStringDecoder,
+    goes_in_circles,
 )
 
 LONE = re.compile("[\ud800-\udfff]")
@@ -107,6 +108,16 @@ def test_the_answer_is_found_in_what_models_print(raw: str, answer: Answer | Non
     reader.feed(raw)
 
     assert reader.answer() == answer
+
+
+def test_a_text_goes_in_circles_when_it_says_the_same_for_the_third_time() -> None:
+    said = "One of these files holds the settings and another one of them the tests of all. "
+
+    assert not goes_in_circles("")
+    assert not goes_in_circles(f"First. {said * 2}")
+    assert goes_in_circles(f"First. {said * 3}")
+    assert not goes_in_circles(f"First. {said * 3}But then it goes on.")
+    assert not goes_in_circles("| --- | --- |\n" * 50)
 
 
 def block_of(text: str, size: int) -> FencedBlock:
