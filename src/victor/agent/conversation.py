@@ -15,6 +15,7 @@ from victor.agent.assembly import Parts, configure
 from victor.agent.fits import ENDPOINT, MODE
 from victor.agent.output_type import output_form
 from victor.agent.session_budget import SessionBudget
+from victor.agent.session_plan import SessionPlan
 from victor.agent.stages import ModeStage, ProviderStage
 from victor.agent.structured_output import OutputCheck
 from victor.agent.turn import Turn
@@ -59,10 +60,7 @@ class Conversation:
         self._turns = 0
         self._restored: tuple[str, ...] = ()
         """Files that were taken back or brought back, which the model does not know yet."""
-        self._approved = ""
-        """The plan that the person has approved, until the model is told."""
-        self._taken_back = ""
-        """The plan that they approved and took back, until that is on record."""
+        self._plan = SessionPlan(parts.plans)
         self._unfinished: tuple[tuple[Record, ...], Unfinished] | None = None
         """The record that was resumed, where it broke off in a step of which calls may run again"""
         self._quotes = False
@@ -176,40 +174,25 @@ class Conversation:
         self._resumed = True
         self._turns = last_number(records)
         self._restored = restored_files(records)
-        await self._restore_plan(in_force(records))
+        await self._plan.restore(session_id, in_force(records))
         self._budget.restore(records)
         left = unfinished(records)
         self._unfinished = None if left is None else (records, left)
         messages_now: tuple[Message, ...] = context.get_context().messages
         return messages_now
 
-    async def _restore_plan(self, records: tuple[Record, ...]) -> None:
-        """Let the plan be there again, also in a fork, and on another machine."""
-        self._approved = plans.not_told_yet(records)
-        if (known := plans.recorded(records)) is not None:
-            with suppress(OSError):
-                await self._parts.plans.restore(self.session_id, known.text)
-
     async def plan(self) -> Plan | None:
         """Return the plan as it is now, by its file or else the record. Raises `SessionError`."""
-        known = plans.recorded(in_force(await self.records()))
-        text: str | None = None
-        with suppress(OSError):
-            text = await self._parts.plans.read(self.session_id)
-        text = text or (known.text if known else "")
-        if not text.strip():
-            return None
-        approved = known is not None and known.approved and known.text == text
-        return Plan(text, str(self._parts.plans.of(self.session_id)), approved)
+        return await self._plan.current(self.session_id, in_force(await self.records()))
 
     async def approve(self, plan: Plan) -> None:
         """Let the model be told with the next turn to build the plan. Raises `SessionError`."""
         await self.note(plans.record(plan.text, approved=True))
-        self._approved, self._taken_back = plan.text, ""
+        self._plan.approve(plan.text)
 
     def keep_planning(self) -> None:
         """Take the word back that a plan shall be built, where the model was not told of it."""
-        self._taken_back, self._approved = self._approved or self._taken_back, ""
+        self._plan.keep_planning()
 
     async def _ancestors(self, session_id: str) -> tuple[str, ...]:
         """Return the sessions that it was forked from, as far as they are still on record."""
@@ -317,20 +300,20 @@ class Conversation:
         notes: list[str] = []
         # Who goes back to planning after all has taken the word back. What compactions know the
         # plan by is that it comes first.
-        if self._approved and self.mode() is Mode.BUILD:
-            path = str(self._parts.plans.of(self.session_id))
-            notes.append(plans.note(Plan(self._approved, path, approved=True)))
+        if (plan := self._plan.note(self.session_id)) and self.mode() is Mode.BUILD:
+            notes.append(plan)
         if self._restored:
             notes.append(_RESTORED.format(", ".join(map(self._name, self._restored))))
-        self._restored, self._approved, self._taken_back = (), "", ""
+        self._restored = ()
+        self._plan.settle()
         return "\n\n".join(notes)
 
     async def aclose(self) -> None:
         """Leave nothing behind that should not stay, an approval that was taken back neither."""
-        if self._taken_back:
+        if self._plan.taken_back:
             with suppress(VictorError):
-                await self.note(plans.record(self._taken_back))
-        await self._parts.plans.aclose()
+                await self.note(plans.record(self._plan.taken_back))
+        await self._plan.aclose()
 
     def _name(self, path: str) -> str:
         return path.removeprefix(f"{self._workspace}{os.sep}")
