@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from victor import todo_list
 from victor.history import in_force, restored
 from victor.messages import Message, Role, ToolResult
 from victor.protocols import Record
-from victor.steps import NOTE, SUMMARY
-from victor.todo_list import is_note
+from victor.steps import SUMMARY, is_note
 
 UNDONE = "undone"
 """Marks the record of a compaction that takes the last one back, in its data."""
@@ -24,9 +24,9 @@ def difference(before: Iterable[Message], after: Iterable[Message]) -> tuple[str
     results = _results(message for message in gone if message.role is Role.TOOL)
     missing = sum(call_id not in there for call_id in results)
     shorter = sum(call_id in there and there[call_id] != one for call_id, one in results.items())
-    words = sum(one.role is Role.USER and not one.text.startswith(NOTE) for one in gone)
+    words = sum(one.role is Role.USER and not is_note(one) for one in gone)
     answers = sum(one.role is Role.ASSISTANT for one in gone)
-    lists = sum(id(one) not in known and is_note(one) for one in after)
+    lists = sum(id(one) not in known and todo_list.is_note(one) for one in after)
     summaries = sum(id(one) not in known and one.text.startswith(SUMMARY) for one in after)
     counted = (
         (words, "message of the user left out", "messages of the user left out"),
@@ -50,7 +50,7 @@ def lost(before: Iterable[Message], after: Iterable[Message]) -> tuple[tuple[Mes
     for message in before:
         if kept[_held(message)]:
             kept[_held(message)] -= 1
-        elif message.role is not Role.USER or not message.text.startswith(NOTE):
+        elif not is_note(message):
             found.append((message, any(one.call_id in there for one in message.tool_results)))
     return tuple(found)
 

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from victor.messages import Message, Part, Role, Text, ToolCall, ToolResult
-from victor.pairing import LEFT_OUT as LEFT_OUT_OF_HISTORY
 from victor.protocols.context import KeptText
-from victor.steps import LEFT_OUT, LOOK_AGAIN, NOTE
+from victor.steps import LEFT_OUT, LOOK_AGAIN, is_note
 
 _LINE = 1_800
 """Characters of a line: of longer ones, tools show only the beginning."""
@@ -27,7 +26,7 @@ def taken_out(before: Iterable[Message], after: Iterable[Message]) -> tuple[Mess
     Notes that stood for earlier messages are none: what they stand for was taken out before.
     """
     kept = {id(message) for message in after}
-    return tuple(one for one in before if id(one) not in kept and not _is_note(one))
+    return tuple(one for one in before if id(one) not in kept and not is_note(one))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def pointed(
         f" on. Each message stands under a heading that begins with ##.{_said(kept, told)})"
     )
     for index, message in enumerate(after):
-        if _is_note(message):
+        if is_note(message):
             said = Message(message.role, (*message.parts, Text(line)))
             return (*after[:index], said, *after[index + 1 :])
     for index, message in enumerate(after):
@@ -149,10 +148,6 @@ def _pieces(line: str) -> Iterable[str]:
         yield line[:place]
         line = line[place:]
     yield line
-
-
-def _is_note(message: Message) -> bool:
-    return message.role is Role.USER and message.text.startswith((NOTE, LEFT_OUT_OF_HISTORY))
 
 
 def _texts(message: Message) -> Iterable[str]:

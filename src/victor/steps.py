@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from victor.errors import CompactionError
 from victor.messages import Message, Role, ToolCall, ToolResult, user
+from victor.pairing import LEFT_OUT as LEFT_OUT_OF_HISTORY
 
 Count: TypeAlias = Callable[[Message], int]
 """Tokens of a message."""
@@ -83,11 +84,15 @@ def blocks(messages: Iterable[Message], count: Count) -> tuple[Block, ...]:
 def _kind(message: Message) -> Kind:
     if message.role is not Role.USER:
         return Kind.STEP
-    text = message.text
-    if text.startswith(SUMMARY):
+    if message.text.startswith(SUMMARY):
         return Kind.SUMMARY
-    # The pairing check's own stand-in for what came before is a note as well.
-    return Kind.NOTE if text.startswith((NOTE, "(Earlier messages were left out.)")) else Kind.USER
+    return Kind.NOTE if is_note(message) else Kind.USER
+
+
+def is_note(message: Message) -> bool:
+    """Return whether it stands for other messages, or tells of them; no person has written it."""
+    # What stands for the beginning of a history that was repaired counts as well.
+    return message.role is Role.USER and message.text.startswith((NOTE, LEFT_OUT_OF_HISTORY))
 
 
 def essential(parts: tuple[Block, ...]) -> set[int]:
