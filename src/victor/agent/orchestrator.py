@@ -14,7 +14,7 @@ from victor.agent.conversation import Conversation
 from victor.agent.coordinator_access import Coordinators, named
 from victor.agent.guard import Health, State
 from victor.agent.restore_access import RestoreAccess
-from victor.agent.subagents import KeptByParent, Passing, child_settings, hand_down
+from victor.agent.subagents import KeptByParent, Passing, child_settings, hand_down, shared
 from victor.agent.turn_stream import stream_turn
 from victor.errors import SessionError, TurnInProgress, VictorError, WrongEventLoop
 from victor.events import Event, ProviderSwitched, TextDelta
@@ -270,7 +270,7 @@ class AgentOrchestrator(RestoreAccess):
             workspace=self.workspace,
             approver=self._approver,
             budget=self._conversation.turn_budget,
-            checkpoint_coordinator=kept,
+            **shared(kept, self.safety_coordinator),
         ) as child:
             child.set_mode(mode)
             child.add_observer(Passing(emit), "parent")

@@ -200,7 +200,8 @@ class SafetyStage(Protocol):
 
     Where it has them: `hear(words)` takes note of what the person said and `learn(results)` of what
     was read, `locate_rules(places)` of where each rule stands; `granted` are the rules that a
-    person has given for the session, and `taint`, a `Taint`, is what a subagent's safety inherits.
+    person has given for the session, and `taint`, a `Taint`, and `rules` are what a subagent's
+    safety inherits, the latter by `inherit(rules)`.
     """
 
     async def review(self, reviews: tuple[CallReview, ...], mode: Mode) -> tuple[Verdict, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakMethod
 
-from victor.agent.stages import CheckpointStage
+from victor.agent.stages import CheckpointStage, SafetyStage
 from victor.errors import ToolError
 from victor.events import (
     Event,
@@ -18,10 +18,25 @@ from victor.events import (
     ToolCallDelta,
     ToolCallEnded,
 )
-from victor.protocols import Checkpoint, Emit, Mode, RunTurn, ToolEnvironment, ToolOutput
+from victor.messages import ToolCall, ToolResult
+from victor.protocols import (
+    Allow,
+    Ask,
+    CallReview,
+    Checkpoint,
+    Deny,
+    Emit,
+    Mode,
+    Rewrite,
+    RunTurn,
+    ToolEnvironment,
+    ToolOutput,
+    Verdict,
+)
 from victor.taint import Taint
 
 if TYPE_CHECKING:
+    from victor.agent.coordinator_access import Coordinators
     from victor.config.settings import Settings
 
 OpenChild: TypeAlias = Callable[[Mode, Emit], AbstractAsyncContextManager[RunTurn]]
@@ -83,6 +98,43 @@ class KeptByParent:
         await self._checkpoints.after(checkpoint)
 
 
+class SafetyOfParent:
+    """The safety check that an application has put in Victor's place, as a subagent has it.
+
+    What a subagent hears are a model's words, so it is not told them as a person's.
+    """
+
+    def __init__(self, safety: SafetyStage) -> None:
+        self._safety = safety
+
+    async def review(self, reviews: tuple[CallReview, ...], mode: Mode) -> tuple[Verdict, ...]:
+        """Return what it says of the calls. Raises `SafetyError`."""
+        return await self._safety.review(reviews, mode)
+
+    async def ask(self, call: ToolCall, verdict: Ask) -> Allow | Deny | Rewrite:
+        """Return what a person says."""
+        return await self._safety.ask(call, verdict)
+
+    def learn(self, results: tuple[ToolResult, ...]) -> None:
+        """Pass on what the subagent has read: its answer may hold it."""
+        learn = getattr(self._safety, "learn", None)
+        if learn is not None:
+            learn(results)
+
+
+def shared(kept: KeptByParent, safety: SafetyStage) -> Coordinators:
+    """Return the coordinators that a subagent has of its parent; `safety` is the parent's.
+
+    That is its safety as well where it is not of Victor's own kind: else a subagent gets one of its
+    own, and `hand_down` tells that what it must know.
+    """
+    from victor.agent.coordinators.safety_coordinator import SafetyCoordinator
+
+    if type(safety) is SafetyCoordinator:
+        return {"checkpoint_coordinator": kept}
+    return {"checkpoint_coordinator": kept, "safety_coordinator": SafetyOfParent(safety)}
+
+
 def child_settings(settings: Settings, mode: Mode, config: Mapping[str, Any]) -> Settings:
     """Return the settings of a subagent in `mode`, where those of its parent have come to `config`.
 
@@ -93,13 +145,20 @@ def child_settings(settings: Settings, mode: Mode, config: Mapping[str, Any]) ->
 
 
 def hand_down(parent: Mapping[str, Any], child: Mapping[str, Any]) -> None:
-    """Let a subagent's safety begin with what its parent's has heard and read, by coordinators.
+    """Let a subagent's safety begin with the rules of its parent's, and with what that has heard
+    and read, by coordinators.
 
     And lend it the tools that have come from servers: who has approved them is asked no more.
     """
     above, below = (getattr(one["safety"], "taint", None) for one in (parent, child))
     if isinstance(above, Taint) and isinstance(below, Taint):
         below.inherit(above)
+    rules, inherit = (
+        getattr(parent["safety"], "rules", None),
+        getattr(child["safety"], "inherit", None),
+    )
+    if rules is not None and inherit is not None:
+        inherit(rules)
     borrow = getattr(child["tool"], "borrow", None)
     if borrow is not None:
         borrow(tuple(getattr(parent["tool"], "joined", ())))

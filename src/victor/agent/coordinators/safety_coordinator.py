@@ -86,6 +86,16 @@ class SafetyCoordinator:
         """Say with each rule of the settings where it stands: by list, then by the rule's text."""
         self._rules = self._rules.located(places)
 
+    @property
+    def rules(self) -> Rules:
+        """The rules that hold now."""
+        return self._rules
+
+    def inherit(self, rules: Rules) -> None:
+        """Hold these rules as well, whatever the settings say."""
+        self._own_rules += rules
+        self._rules += rules
+
     def hear(self, words: str) -> None:
         """Take note of what the person said: the hosts that they name are no new ones."""
         self.taint.hear(words)
