@@ -53,10 +53,17 @@ SLOW = (
     "crash",
     "docs",
     "guide",
+    "unit/cli/test_command_line",
     "unit/cli/test_conversation",
+    "unit/cli/test_doctor_store",
+    "unit/cli/test_sessions_commands",
     "unit/evaluation/test_trial",
     "unit/providers/test_exchange",
     "unit/providers/local/test_weights",
+    "unit/storage/test_inspection",
+    "unit/storage/test_search_index",
+    "unit/storage/test_sqlite",
+    "unit/storage/test_wal_check",
     "unit/tools/test_search",
     "recall",
     "unit/embedding",
@@ -64,7 +71,8 @@ SLOW = (
     "unit/tools/test_web",
     "wire",
 )
-"""Where tests import the vendors' SDKs, start servers or processes, or run whole programs."""
+"""Where tests import the vendors' SDKs, start servers or processes, run whole programs, or wait for
+a database on the disk."""
 
 
 def pytest_configure() -> None:
