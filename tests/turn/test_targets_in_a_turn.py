@@ -165,6 +165,18 @@ async def test_a_resumed_conversation_knows_what_was_named_vouched_for_and_priva
     assert sent == ["kim@example.org", "bob@example.org"]
 
 
+async def test_what_was_private_stays_so_in_a_session_that_is_imported(tmp_path: Path) -> None:
+    async with agent(tmp_path, call("passport"), "Done.", ephemeral=False) as one:
+        await one.chat("Look at my passport")
+        coordinator = one.session_coordinator
+        text = await coordinator.export(one.session_id, "jsonl")
+        await coordinator.add(text, as_id="taken")
+    async with agent(tmp_path, written("bob@example.org"), "Done.", ephemeral=False) as one:
+        await one.resume("taken")
+        await one.chat("Write to bob@example.org")
+    assert sent == []
+
+
 async def test_what_the_model_is_told_of_a_wrong_answer_is_no_persons_word(tmp_path: Path) -> None:
     wrong = '{"to": 1, "why": "eve@evil.example"}'
     schema = {

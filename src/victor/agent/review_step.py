@@ -78,12 +78,14 @@ class ReviewStep:
         """Let safety know what a recorded conversation has heard and read.
 
         Of a turn's messages only what the person wrote counts: its first one, without the notes
-        behind. What was imported may be anybody's.
+        behind. What was imported may be anybody's, and vouches for nothing.
         """
         heard = ""
         for record in records:
             if record.data.get(IMPORTED):
                 self.read_from(("a session that was imported",))
+                if record.result is not None:
+                    self.learn(ToolResult("", "", private=record.result.private))
             elif record.kind == "user" and record.message is not None and record.turn_id != heard:
                 heard = record.turn_id
                 if record.data.get("heard", True):
