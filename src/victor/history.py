@@ -14,6 +14,19 @@ ENDS = frozenset({"ended", "failed", "cancelled"})
 """The kinds of records that end a turn and say what it took."""
 IMPORTED = "imported"
 """In the data of records that came from a file: nobody knows who wrote what is in them."""
+PARTS = (
+    "system",
+    "tools",
+    "options",
+    "settings",
+    "model",
+    "mode",
+    "user",
+    "reply",
+    "result",
+    "end",
+)
+"""What of a turn is on record, and can be another when it is had again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,22 +12,10 @@ import click
 
 from victor.cli.options import workspace_option
 from victor.cli.start import Options
+from victor.history import PARTS
 
 if TYPE_CHECKING:
     from victor.agent.session_replay import Replay
-
-PARTS = (
-    "system",
-    "tools",
-    "options",
-    "settings",
-    "model",
-    "mode",
-    "user",
-    "reply",
-    "result",
-    "end",
-)
 
 
 @click.command()

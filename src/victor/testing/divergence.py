@@ -13,20 +13,6 @@ from victor.protocols import Record
 from victor.testing.record_form import Json, plain_form
 from victor.testing.replay_provider import first_difference
 
-PARTS = (
-    "system",
-    "tools",
-    "options",
-    "settings",
-    "model",
-    "mode",
-    "user",
-    "reply",
-    "result",
-    "end",
-)
-"""What a divergence can be of."""
-
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _PLAN_FILE = re.compile(r"(?:/|\b[A-Z]:\\)[^\n]*?[/\\]plan\.md\b")
 _NOTED = ("system", "tools", "options", "settings", "model", "mode")
@@ -41,7 +27,7 @@ class Divergence:
     step: int
     """The model call in the turn, counted from 1; 0 before the first."""
     part: str
-    """One of `PARTS`."""
+    """One of `victor.history.PARTS`."""
     shown: str
     """The place, and what stands there in both, in three lines."""
 
