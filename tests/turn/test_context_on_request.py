@@ -319,6 +319,14 @@ async def test_the_record_tells_which_failure_made_another_model_serve(new: New)
     assert "overloaded" in found.parts[-1].why
 
 
+async def test_the_window_that_is_told_is_the_one_that_is_set(new: New) -> None:
+    made = new("Hi", context_window=30_000)
+    assert (await made.explain("model")).facts["window"] == 30_000
+    await made.chat("Hello.")
+    assert (await made.explain("model", turn=1)).facts["window"] == 30_000
+    assert (await made.context_picture()).window == 30_000
+
+
 async def test_rules_are_told_with_where_they_stand(new: New) -> None:
     made = new("Hi", permissions={"deny": ("shell(rm *)",)})
     found = await made.explain("safety")

@@ -178,5 +178,7 @@ class ContextAccess(AttachmentAccess):
     def _model_facts(self) -> Mapping[str, Any]:
         """Return what is known of the model that serves now."""
         current = self.current
-        known = known_model(self.provider_coordinator.model_info(current))
+        info = self.provider_coordinator.model_info(current)
+        window = self.config_coordinator.get_config().get("context_window") or info.context_window
+        known = known_model(replace(info, context_window=window))
         return {"now": f"{current.provider.name}:{current.model}", **model_facts(known)}

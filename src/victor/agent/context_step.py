@@ -188,7 +188,7 @@ class ContextStep:
     def window(self, endpoint: Endpoint) -> tuple[int, int]:
         """Return the model's window and what of it is kept for the answer, in its own tokens."""
         info = self.model_info(endpoint)
-        window = self.limits.context_window or info.context_window
+        window = info.context_window
         return window, min(self.limits.max_output_tokens or info.max_output, window // 4)
 
     def size(self) -> int:
@@ -225,6 +225,8 @@ class ContextStep:
         known = self._stages.provider.model_info
         info = self._guard.read("provider", "model_info", lambda: known(endpoint), None, fits=_info)
         found = info or endpoint.provider.model_info(endpoint.model)
+        if self.limits.context_window:
+            found = replace(found, context_window=self.limits.context_window)
         if info is not None:
             self._known_model = endpoint, found
         return found
