@@ -25,7 +25,10 @@ _LEAST_DIGITS = 5
 
 
 def texts_in(value: object) -> Iterator[str]:
-    """Yield the texts and numbers in an argument, in order, however deep they lie."""
+    """Yield the texts and numbers in an argument, in order, however deep they lie.
+
+    The names of fields are none, as long as they could be names.
+    """
     match value:
         case str():
             yield value
@@ -34,7 +37,9 @@ def texts_in(value: object) -> Iterator[str]:
         case int() | float():
             yield str(value)
         case Mapping():
-            for entry in value.values():
+            for name, entry in value.items():
+                if not str(name).isidentifier():
+                    yield str(name)
                 yield from texts_in(entry)
         case Iterable():
             for entry in value:

@@ -114,3 +114,8 @@ def test_a_machine_with_the_ending_of_a_file_can_be_named() -> None:
 def test_texts_are_found_however_deep_they_lie() -> None:
     argument = {"to": ["a", {"b": "c"}], "n": 7, "share": 1.5, "yes": True, "no": None}
     assert list(texts_in(argument)) == ["a", "c", "7", "1.5"]
+    assert list(texts_in({"kim@example.org": "Kim", "name": "x"})) == [
+        "kim@example.org",
+        "Kim",
+        "x",
+    ]
