@@ -59,6 +59,16 @@ async def test_rules_of_an_application_hold_below_too(tmp_path: Path) -> None:
     assert "the-secret" in await told_below(tmp_path)
 
 
+async def test_who_is_asked_no_more_is_not_asked_below_either(tmp_path: Path) -> None:
+    script = (call("task", prompt="Do it", mode="build"), call("write", path="x", content="1"))
+    settings = Settings(ephemeral=True, sandbox="none", approve="always")
+    provider = ScriptedProvider(*script, "No.", "Done.")
+    async with AgentOrchestrator(settings, provider, workspace=tmp_path) as one:
+        one.config_coordinator.set("approve", "never", source="a test")
+        await one.chat("Do it")
+    assert not (tmp_path / "x").exists()
+
+
 async def test_a_safety_check_of_an_application_is_asked_below_too(tmp_path: Path) -> None:
     safety = NoKeys()
     told = await told_below(tmp_path, safety_coordinator=safety)

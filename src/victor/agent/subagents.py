@@ -141,7 +141,13 @@ def child_settings(settings: Settings, mode: Mode, config: Mapping[str, Any]) ->
     It leaves no record, starts one generation of agents less, and no servers.
     """
     depth = max(0, config.get("subagent_depth", 1) - 1)
-    return settings.changed(ephemeral=True, mode=mode.value, subagent_depth=depth, mcp_servers={})
+    return settings.changed(
+        ephemeral=True,
+        mode=mode.value,
+        approve=config.get("approve", settings.approve),
+        subagent_depth=depth,
+        mcp_servers={},
+    )
 
 
 def hand_down(parent: Mapping[str, Any], child: Mapping[str, Any]) -> None:
