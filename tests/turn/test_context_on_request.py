@@ -263,6 +263,25 @@ async def test_the_picture_fits_eighty_columns_and_adds_up(new: New) -> None:
     assert "200,000" in text
 
 
+async def test_a_conversation_that_is_more_than_fits_is_said_to_be(
+    new: New, tmp_path: Path
+) -> None:
+    from rich.console import Console
+
+    recorded: dict[str, Any] = {"ephemeral": False, "session_store": str(tmp_path / "s.db")}
+    console = Console(file=io.StringIO(), width=120)
+    first = new("word " * 9_000, **recorded)
+    await first.chat("Hi")
+    await first.close()
+    made = new("Hello.", context_window=8_000, **recorded)
+    await made.resume("last")
+    show_picture(console, await made.context_picture())
+    shown = console.file.getvalue()  # type: ignore[attr-defined]  # it is the one given above
+    assert "2 messages, compacted from" in shown
+    assert "more than fits, so the next turn begins with that." in shown
+    await made.close()
+
+
 async def test_every_topic_is_explained_before_and_after_a_turn(new: New) -> None:
     from rich.console import Console
 

@@ -42,6 +42,8 @@ def show_picture(console: Console, shown: ContextPicture) -> None:
     """Print the window as a bar, and under it what each part takes."""
     from rich.text import Text
 
+    from victor.transcript.words import counted as number_of
+
     bar = Text("[")
     for count, (_, _, sign, colour) in zip(shares(shown), _PARTS, strict=True):
         bar.append(sign * count, style=colour)
@@ -54,7 +56,8 @@ def show_picture(console: Console, shown: ContextPicture) -> None:
         console.print(line)
     console.print(f"    {'window':<20} {shown.window:>12,}  {shown.provider}:{shown.model}")
     console.print(
-        f"{shown.messages} messages; they are compacted from {shown.compacts_at:,} tokens on.",
+        f"{number_of(shown.messages, 'message')}, compacted from {shown.compacts_at:,} tokens on"
+        f"{': more than fits, so the next turn begins with that' if shown.free < 0 else ''}.",
         style="dim",
     )
     console.print(accuracy(shown), style="dim")
