@@ -217,8 +217,8 @@ class Usage:
         return self.input + self.output
 
 
-class PlanStatus(StrEnum):
-    """How far an item of a plan is."""
+class TodoStatus(StrEnum):
+    """How far an item of a todo list is."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
@@ -226,11 +226,11 @@ class PlanStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PlanItem:
-    """A step of the plan that the model has written down."""
+class TodoItem:
+    """One thing that the model has written down to do."""
 
     text: str
-    status: PlanStatus
+    status: TodoStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from victor.messages import Message, PlanItem, PlanStatus, Role, ToolCall, user
+from victor.messages import Message, Role, TodoItem, TodoStatus, ToolCall, user
 from victor.steps import NOTE
 
 TOOL = "todo"
 """The tool that writes the list."""
-MARKS = {PlanStatus.DONE: "[x]", PlanStatus.IN_PROGRESS: "[>]", PlanStatus.PENDING: "[ ]"}
+MARKS = {TodoStatus.DONE: "[x]", TodoStatus.IN_PROGRESS: "[>]", TodoStatus.PENDING: "[ ]"}
 
-_STATUSES = tuple(PlanStatus)
+_STATUSES = tuple(TodoStatus)
 _BEGINS = f"{NOTE} your todo list as it stands"
 _ITEM_CHARACTERS = 200
 _CHARACTERS = 4_000
 """What the items of a note may take together."""
 
 
-def lines(items: Iterable[PlanItem]) -> list[str]:
+def lines(items: Iterable[TodoItem]) -> list[str]:
     """Return one line for each item, its status in front."""
     return [f"{MARKS[item.status]} {item.text}" for item in items]
 
@@ -62,8 +62,8 @@ def _told(messages: tuple[Message, ...], there: set[str]) -> Message | None:
     return None
 
 
-def _note(items: tuple[PlanItem, ...]) -> Message | None:
-    undone = [item for item in items if item.status is not PlanStatus.DONE]
+def _note(items: tuple[TodoItem, ...]) -> Message | None:
+    undone = [item for item in items if item.status is not TodoStatus.DONE]
     if not undone:
         return None
     shown: list[str] = []
@@ -81,12 +81,12 @@ def _note(items: tuple[PlanItem, ...]) -> Message | None:
     return user("\n".join((told, *shown)))
 
 
-def _items(call: ToolCall) -> tuple[PlanItem, ...]:
+def _items(call: ToolCall) -> tuple[TodoItem, ...]:
     found: Any = call.arguments.get("items")
     items = []
     for one in found if isinstance(found, list | tuple) else ():
         # The schema was checked when the call ran; a tool of that name may be somebody else's.
         match one:
             case {"text": str(text), "status": str(status)} if status in _STATUSES:
-                items.append(PlanItem(" ".join(text.split()), PlanStatus(status)))
+                items.append(TodoItem(" ".join(text.split()), TodoStatus(status)))
     return tuple(items)

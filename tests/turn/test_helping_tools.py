@@ -13,8 +13,8 @@ from victor.agent.orchestrator import AgentOrchestrator
 from victor.agent.subagents import Subagents
 from victor.budget import Budget, BudgetLimits
 from victor.errors import ToolError
-from victor.events import Event, PlanChanged, ReplyDelta, SubagentActed, ToolCallStarted, TurnEnded
-from victor.messages import PlanItem, PlanStatus, Request, StopReason, ToolCall
+from victor.events import Event, ReplyDelta, SubagentActed, TodoChanged, ToolCallStarted, TurnEnded
+from victor.messages import Request, StopReason, TodoItem, TodoStatus, ToolCall
 from victor.protocols import IAnswerer, ISubagents, Mode, ToolEnvironment
 from victor.testing import ScriptedProvider
 
@@ -45,8 +45,8 @@ def results(events: list[Event]) -> list[str]:
 async def test_the_plan_is_an_event_in_every_mode(new: New) -> None:
     items = [{"text": "Look\n around", "status": "done"}, {"text": "Mend", "status": "in_progress"}]
     events = await happening(new(call("todo", items=items), "Done.", mode="plan"))
-    plan = PlanChanged(
-        (PlanItem("Look around", PlanStatus.DONE), PlanItem("Mend", PlanStatus.IN_PROGRESS))
+    plan = TodoChanged(
+        (TodoItem("Look around", TodoStatus.DONE), TodoItem("Mend", TodoStatus.IN_PROGRESS))
     )
     assert plan in events
     assert results(events) == ["The list has 2 items, 1 of them done."]
@@ -54,7 +54,7 @@ async def test_the_plan_is_an_event_in_every_mode(new: New) -> None:
 
 async def test_an_item_without_words_is_refused(new: New) -> None:
     events = await happening(new(call("todo", items=[{"text": " ", "status": "done"}]), "Done."))
-    assert results(events) == ["An item of the plan has no text."]
+    assert results(events) == ["An item of the list has no text."]
 
 
 class Person:

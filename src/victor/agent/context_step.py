@@ -33,15 +33,15 @@ from victor.protocols import (
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
-    """What the vendor is to sum up itself."""
+class VendorsTask:
+    """A conversation that the vendor is to sum up itself."""
 
     endpoint: Endpoint
     """Its provider is one that fits `ICompacting`."""
     request: Request
 
 
-Summarize: TypeAlias = Callable[[Turn, str, str | Conversation], Awaitable[str]]
+Summarize: TypeAlias = Callable[[Turn, str, str | VendorsTask], Awaitable[str]]
 """Asks a model outside of the conversation, on the turn's account: (turn, instructions, what)."""
 
 SMALLER = 0.5
@@ -257,7 +257,7 @@ class _VendorsSummarizer:
 
     async def of_conversation(self, messages: tuple[Message, ...], instructions: str = "") -> str:
         """Return the vendor's summary of the messages. Raises `ProviderError`."""
-        asked = Conversation(self._endpoint, self._sent(messages))
+        asked = VendorsTask(self._endpoint, self._sent(messages))
         return await self._summarize(self._turn, instructions, asked)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from victor import tokens
 from victor.agent.admission import AdmittedProvider
-from victor.agent.context_step import ContextStep, Conversation
+from victor.agent.context_step import ContextStep, VendorsTask
 from victor.agent.event_bus import EventBus
 from victor.agent.fits import ENDPOINT, ENDPOINT_OR_NONE, MODE, NONE, TEXT
 from victor.agent.guard import describe
@@ -241,12 +241,12 @@ class ModelStep:
             cost = self.context.model_info(chosen).cost(reply.usage)
         return cost
 
-    async def _summarize(self, turn: Turn, instructions: str, what: str | Conversation) -> str:
+    async def _summarize(self, turn: Turn, instructions: str, what: str | VendorsTask) -> str:
         """Ask a model of the current provider for a summary, outside of the conversation.
 
         Raises `ProviderError` or `BudgetExceeded`.
         """
-        if isinstance(what, Conversation):
+        if isinstance(what, VendorsTask):
             served, request = vendors_own(what.endpoint, instructions), what.request
             size, cached = self.context.size() + self.context.overhead, self._cached
         else:

@@ -40,7 +40,7 @@ from victor.events.model_calls import (
 from victor.events.tool_calls import (
     ApprovalRequested,
     CheckpointTaken,
-    PlanChanged,
+    TodoChanged,
     ToolCallEnded,
     ToolCallProgressed,
     ToolCallReviewed,
@@ -75,7 +75,6 @@ __all__ = [
     "ModelCallDelayed",
     "ModelCallRetried",
     "OutputRejected",
-    "PlanChanged",
     "PlanWritten",
     "ProviderSwitched",
     "ReplyDelta",
@@ -86,6 +85,7 @@ __all__ = [
     "SubagentActed",
     "TextDelta",
     "ThinkingDelta",
+    "TodoChanged",
     "ToolCallDelta",
     "ToolCallEnded",
     "ToolCallProgressed",
@@ -135,7 +135,7 @@ Event: TypeAlias = (
     | ToolCallStarted
     | ToolCallProgressed
     | ToolCallEnded
-    | PlanChanged
+    | TodoChanged
     | PlanWritten
     | SubagentActed
     | ContextCompacted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from victor.messages import PlanItem, ToolCall, ToolResult
+from victor.messages import TodoItem, ToolCall, ToolResult
 from victor.values import quick
 
 
@@ -76,8 +76,8 @@ class ToolCallEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanChanged:
-    """The model has written its plan down anew."""
+class TodoChanged:
+    """The model has written its todo list anew."""
 
-    items: tuple[PlanItem, ...]
+    items: tuple[TodoItem, ...]
     """All of it."""

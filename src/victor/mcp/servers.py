@@ -177,7 +177,8 @@ class McpServers:
             return
         for one in offered:
             known = self._name(one)
-            if getattr(self._tools.get(known), "definition", None) != one:
+            tool = self._tools.get(known)
+            if not isinstance(tool, McpTool) or tool.definition != one:
                 self._tools[known] = McpTool(server, one, known)
         if readable and ReadResource.spec.name not in self._tools:
             for tool in (ListResources(self.readable), ReadResource(self.readable)):

@@ -46,8 +46,7 @@ def builtin_tools(
     given beside the harmless ones. `person` answers questions; without `subagents` there is no
     `task`. Commands run in `sandbox`, may do beside changing the workspace what `policy` says, and
     take what `limits` let them; what they print beyond what the model is shown goes to files in
-    `spill_folder`. Git runs hooks in
-    them only with `git_hooks`.
+    `spill_folder`. Git runs hooks in them only with `git_hooks`.
     """
     inside = Workspace(Path(workspace), readable, own)
     seen = SeenFiles()

@@ -1,4 +1,4 @@
-"""The plan that the person sees: `todo`."""
+"""The list of what is to be done, which the person sees: `todo`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from victor.errors import ToolError
-from victor.events import PlanChanged
-from victor.messages import Effect, JsonObject, PlanItem, PlanStatus, ToolSpec
+from victor.events import TodoChanged
+from victor.messages import Effect, JsonObject, TodoItem, TodoStatus, ToolSpec
 from victor.protocols import ToolEnvironment, ToolOutput
 from victor.todo_list import TOOL, lines
 from victor.tools.inward import InwardTool
@@ -18,7 +18,7 @@ MOST_ITEMS = 50
 
 @dataclass(frozen=True, slots=True)
 class Todo(InwardTool):
-    """Writes the plan down, all of it, each time it changes. It is no file: nothing is changed."""
+    """Writes the list down, all of it, each time it changes. It is no file: nothing is changed."""
 
     bounds: ClassVar[tuple[str, ...]] = (f"{MOST_ITEMS} items",)
     spec: ClassVar[ToolSpec] = ToolSpec(
@@ -35,7 +35,7 @@ class Todo(InwardTool):
                         "type": "object",
                         "properties": {
                             "text": {"type": "string", "description": "A step, in a few words"},
-                            "status": {"type": "string", "enum": [*PlanStatus]},
+                            "status": {"type": "string", "enum": [*TodoStatus]},
                         },
                         "required": ["text", "status"],
                         "additionalProperties": False,
@@ -50,15 +50,15 @@ class Todo(InwardTool):
     )
 
     async def run(self, arguments: JsonObject, environment: ToolEnvironment) -> ToolOutput:
-        """Publish `PlanChanged` and return where the plan stands. Raises `ToolError`."""
+        """Publish `TodoChanged` and return how far the list is. Raises `ToolError`."""
         items = tuple(
-            PlanItem(" ".join(item["text"].split()), PlanStatus(item["status"]))
+            TodoItem(" ".join(item["text"].split()), TodoStatus(item["status"]))
             for item in arguments["items"]
         )
         if not all(item.text for item in items):
-            raise ToolError("An item of the plan has no text.")
-        environment.emit(PlanChanged(items))
+            raise ToolError("An item of the list has no text.")
+        environment.emit(TodoChanged(items))
         count = Counter(item.status for item in items)
         some = "1 item" if len(items) == 1 else f"{len(items)} items"
-        said = f"The list has {some}, {count[PlanStatus.DONE]} of them done."
+        said = f"The list has {some}, {count[TodoStatus.DONE]} of them done."
         return ToolOutput(said, "\n".join(lines(items)))

@@ -279,6 +279,6 @@ def test_what_a_subagent_runs_stands_in_the_place_of_its_call() -> None:
     paper = Paper(colour=True)
     task = ToolCall("7", "task", {"prompt": "Look"})
     acted = e.SubagentActed("7", "ToolCallStarted", e.ToolCallStarted(READ))
-    shown = paper.show(e.ToolCallStarted(task), acted, e.SubagentActed("8", "x", e.PlanChanged(())))
+    shown = paper.show(e.ToolCallStarted(task), acted, e.SubagentActed("8", "x", e.TodoChanged(())))
     assert "task: read a.txt" in shown
     paper.view.pause()

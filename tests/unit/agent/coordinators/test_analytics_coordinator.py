@@ -17,7 +17,6 @@ from victor.events import (
     CheckpointTaken,
     CoordinatorFailed,
     Event,
-    PlanChanged,
     PlanWritten,
     ReplyReceived,
     SessionStarted,
@@ -25,6 +24,7 @@ from victor.events import (
     SubagentActed,
     TextDelta,
     ThinkingDelta,
+    TodoChanged,
     ToolCallDelta,
     ToolCallEnded,
     ToolCallProgressed,
@@ -140,7 +140,7 @@ async def test_no_word_of_the_user_the_model_or_a_tool_becomes_part_of_an_event(
 
 def test_every_event_but_the_deltas_is_part_of_analytics() -> None:
     pieces = {TextDelta, ThinkingDelta, ToolCallDelta, ToolCallProgressed}
-    told_by_others = {PlanChanged, PlanWritten, SubagentActed}
+    told_by_others = {TodoChanged, PlanWritten, SubagentActed}
     assert set(get_args(Event)) - set(USAGE) == pieces | told_by_others
 
 
