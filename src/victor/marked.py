@@ -128,16 +128,19 @@ def _carrying(mark: int) -> Generator[int, None, None]:
 
 def _is_dead(pid: int) -> bool:
     try:
-        return _status(str(pid))[0] in "ZX"
+        return status_of(str(pid))[0] in "ZX"
     except (OSError, IndexError):
         return True
 
 
 def _threads_of(pid: str) -> int:
-    return int(_status(pid)[17])
+    return int(status_of(pid)[17])
 
 
-def _status(pid: str) -> list[str]:
-    """Return what the system tells of a process behind its name, beginning with its state."""
+def status_of(pid: str) -> list[str]:
+    """Return what Linux tells of a process behind its name, beginning with its state.
+
+    Raises `OSError` where there is no such process.
+    """
     told = Path("/proc", pid, "stat").read_text(encoding="utf-8", errors="replace")
     return told.rpartition(")")[2].split()

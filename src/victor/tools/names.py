@@ -70,7 +70,7 @@ def hidden_below(root: Path, hides: Callable[[str], bool]) -> Hidden:
     """
     found: dict[Path, None] = {}
     linked: set[Identity] = set()
-    for entry, name, within in _entries(root, hides):
+    for entry, name, within in _hidden(root, hides):
         path = root / name
         if entry.is_symlink():
             path = Path(os.path.realpath(path))
@@ -85,39 +85,39 @@ def hidden_below(root: Path, hides: Callable[[str], bool]) -> Hidden:
     return Hidden(tuple(found), frozenset(linked))
 
 
-def _entries(
+def _hidden(
     root: Path, hides: Callable[[str], bool]
 ) -> Iterator[tuple[os.DirEntry[str], str, bool]]:
     """Yield what is hidden with its relative path, and whether it is within a hidden folder."""
-    folders: list[tuple[str, bool]] = [("", False)]
-    seen = 0
+    folders: set[str] = set()
+    for entry, name in _entries(root):
+        within = name.rpartition("/")[0] in folders
+        if within or hides(name):
+            yield entry, name, within
+            if entry.is_dir(follow_symlinks=False):
+                folders.add(name)
+
+
+def _named(root: Path, wanted: frozenset[Identity]) -> Iterator[Path]:
+    """Yield every name of these files."""
+    for entry, _ in _entries(root):
+        if entry.is_file(follow_symlinks=False) and _linked(path := Path(entry.path)) in wanted:
+            yield path
+
+
+def _entries(root: Path) -> Iterator[tuple[os.DirEntry[str], str]]:
+    """Yield all that is below with its relative path, a folder before what is in it."""
+    folders, seen = [""], 0
     while folders:
-        folder, within = folders.pop()
+        folder = folders.pop()
         for entry in _listed(root / folder):
             seen += 1
             if seen > MOST_ENTRIES:
                 raise TooManyFiles
             name = f"{folder}{entry.name}"
-            hidden = within or hides(name)
-            if hidden:
-                yield entry, name, within
+            yield entry, name
             if entry.is_dir(follow_symlinks=False):
-                folders.append((f"{name}/", hidden))
-
-
-def _named(root: Path, wanted: frozenset[Identity]) -> Iterator[Path]:
-    """Yield every name of these files."""
-    folders, seen = [root], 0
-    while folders:
-        for entry in _listed(folders.pop()):
-            seen += 1
-            if seen > MOST_ENTRIES:
-                raise TooManyFiles
-            path = Path(entry.path)
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(path)
-            elif entry.is_file(follow_symlinks=False) and _linked(path) in wanted:
-                yield path
+                folders.append(f"{name}/")
 
 
 def _listed(folder: Path) -> Iterable[os.DirEntry[str]]:

@@ -18,6 +18,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from victor.marked import status_of
 from victor.tools.ignore import repository
 from victor.tools.programs import find_program
 from victor.tools.threads import Stop
@@ -163,10 +164,9 @@ def _told(process: subprocess.Popen[bytes]) -> Generator[bytes, None, None]:
 def _time_used(pid: int) -> tuple[str, ...]:
     """Return how much of the processor it has used; always the same where the system is silent."""
     try:
-        told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return tuple(status_of(str(pid))[11:13])
     except OSError:
         return ()
-    return tuple(told.rpartition(")")[2].split()[11:13])
 
 
 def _matches(lines: Iterable[bytes]) -> Generator[Match, None, None]:
