@@ -5,6 +5,7 @@ from __future__ import annotations
 from victor import steps
 from victor.compactions import UNDONE, before_last, difference, lost
 from victor.messages import Message, ToolCall, ToolResult, assistant, tool_results, user
+from victor.pairing import LEFT_OUT
 from victor.protocols import Record
 
 SAID = user("Do it.")
@@ -28,6 +29,12 @@ def test_what_went_and_what_came_is_counted() -> None:
 
 def test_notes_are_no_words_of_the_user() -> None:
     assert difference((steps.LEFT_OUT, SAID, DONE), (SAID, DONE)) == ()
+
+
+def test_what_stands_for_the_beginning_of_a_repaired_history_is_no_word_of_the_user() -> None:
+    stands_for_more = user(LEFT_OUT)
+    assert difference([stands_for_more, user("Hello")], []) == ("1 message of the user left out",)
+    assert [one.text for one, _ in lost([stands_for_more, user("Hello")], [])] == ["Hello"]
 
 
 def test_what_was_lost_is_told_one_by_one() -> None:
