@@ -191,7 +191,8 @@ class Settings(BaseModel):
     `tool_results`, or `custom` and other names once registered."""
 
     context_compaction_threshold: float = Field(default=0.8, gt=0, le=1)
-    """Share of the window from which the context is compacted; above 0, at most 1."""
+    """Share of the room for messages from which they are compacted; above 0, at most 1. The room is
+    the window without prompt, tools and what is kept for the answer."""
 
     summary_model: str | None = None
     """The model that summarizes, on the same provider. None takes the one that serves."""

@@ -68,6 +68,10 @@ class ShellOutput(InwardTool):
 
     background: Background
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        "the last 100 kB of what was printed since",
+        f"{MOST_KEPT} commands that have ended can still be asked for",
+    )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "shell_output",
         "Get what a command in the background has printed since you last looked, and whether it"

@@ -22,10 +22,10 @@ from victor.protocols import (
     ToolOutput,
 )
 from victor.set_aside import folder_of
-from victor.tools.background import Background
+from victor.tools.background import MOST_RUNNING, Background
 from victor.tools.child_environment import child_environment
 from victor.tools.files import files_said, hidden_in
-from victor.tools.kept_output import KeptOutput, file_in
+from victor.tools.kept_output import FILE_BYTES, KeptOutput, file_in
 from victor.tools.printed import ending, plain
 from victor.tools.process import Limits, Program
 from victor.tools.workspace import Workspace
@@ -58,6 +58,18 @@ class Shell:
     git_hooks: bool = False
     """Whether hooks run when a command uses git."""
 
+    bounds: ClassVar[tuple[str, ...]] = (
+        "without `timeout`, it goes on in the background before `tool_calling_timeout` is over",
+        "with `timeout`, it is ended then, after an hour at most",
+        f"{MOST_RUNNING} commands in the background at once",
+        "memory by `command_memory_limit`, processes by `command_process_limit`",
+        f"ended when it has printed {Limits().output // 1_000_000} MB",
+        f"the beginning and the end of a long output, and {FILE_BYTES // 1_000_000} MB in a file",
+    )
+    refuses: ClassVar[tuple[str, ...]] = (
+        "in `plan` and `explore`, every command where no sandbox works",
+        f"every command where rules hide more than {MOST_HIDDEN:,} files",
+    )
     spec: ClassVar[ToolSpec] = ToolSpec(
         "shell",
         "Run a shell command in the workspace and get its output and exit code. It has no input."
