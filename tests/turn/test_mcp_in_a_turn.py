@@ -49,6 +49,18 @@ async def test_a_tool_of_a_server_runs_in_a_turn_and_its_words_are_foreign(
     await made.close()
 
 
+async def test_servers_stand_beside_an_applications_own_tools(new: New, tmp_path: Path) -> None:
+    provider = ScriptedProvider("done")
+    made = new(
+        provider=provider, tools=(), approver=Yes(), mcp_servers=server(tmp_path), mcp_wait=20.0
+    )
+    await made.chat("Act")
+    names = [tool.name for tool in provider.requests[0].tools]
+    assert "mcp__odd__act" in names
+    assert "read" not in names
+    await made.close()
+
+
 class YesAtFirst:
     """Approves the server, and refuses all that is asked about its calls."""
 

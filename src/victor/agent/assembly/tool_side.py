@@ -46,7 +46,7 @@ def checkpoint(given: Given) -> Any:
 
 
 def tool(given: Given) -> Any:
-    """What runs the tools: the application's, or else Victor's, those plugged in and servers'."""
+    """What runs the tools: the application's, or else Victor's and those plugged in; servers'."""
     from victor.agent.coordinators.tool_coordinator import ToolCoordinator
     from victor.safety.sandbox import policy_of
     from victor.tools import builtin_tools, fit_arguments
@@ -55,7 +55,7 @@ def tool(given: Given) -> Any:
     from victor.tools.skill import UseSkill
 
     spill = given.outputs
-    tools, source = given.tools, None
+    tools, source = given.tools, servers(given)
     if tools is None:
         built_in = builtin_tools(
             given.workspace,
@@ -71,8 +71,7 @@ def tool(given: Given) -> Any:
         )
         known = (UseSkill(given.skills),) if given.skills else ()
         tools = (*built_in, *known, *plugged_tools(given.bus.guard))
-        source = servers(given)
-    elif tools:
+    elif tools or source is not None:
         named = [tool for tool in tools if tool.spec.name == FIND_TOOLS]
         if not all(isinstance(tool, FindTools) for tool in named):
             raise ConfigError(
