@@ -62,7 +62,7 @@ def risks(name: str, arguments: tuple[str, ...]) -> tuple[str, ...]:
 def has_risks(name: str) -> bool:
     """Return whether a word of the program could be one of these."""
     known = programs.PROGRAMS.get(programs.ALIASES.get(name, name))
-    return known is None or known.risks.pattern != programs.PROGRAMS["cat"].risks.pattern
+    return known is None or known.risks is not programs.NO_WORD
 
 
 def _of_any(arguments: tuple[str, ...]) -> tuple[str, ...]:

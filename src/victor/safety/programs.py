@@ -14,7 +14,8 @@ from enum import Enum
 
 from victor.safety.bash_tree import words
 
-_NOTHING = re.compile(r"(?!)")
+NO_WORD = re.compile(r"(?!)")
+"""Matches nothing."""
 
 
 class Operands(Enum):
@@ -44,11 +45,11 @@ class Program:
     """What its options begin with."""
     values: frozenset[str] = frozenset()
     """Options whose next word is a value of theirs and no path."""
-    pattern_given: re.Pattern[str] = _NOTHING
+    pattern_given: re.Pattern[str] = NO_WORD
     """Options that give the pattern, so that all operands are paths."""
-    script: re.Pattern[str] = _NOTHING
+    script: re.Pattern[str] = NO_WORD
     """What a script must be so that it only reads."""
-    risks: re.Pattern[str] = _NOTHING
+    risks: re.Pattern[str] = NO_WORD
     """Options and operands by which it does more than its name says."""
 
 
@@ -98,7 +99,7 @@ PROGRAMS: Mapping[str, Program] = {
         words("arch df free groups id nproc pwd uname uptime whoami lscpu locale"), _ALONE
     ),
     **dict.fromkeys(words("true false :"), _TEXT),
-    "cd": Program(_NOTHING),
+    "cd": Program(NO_WORD),
     "cut": Program(
         _re(r"-[A-Za-z0-9].*|--(?:delimiter|fields|characters)=.*"), values=words("-d -f -c -b")
     ),
@@ -161,7 +162,7 @@ PROGRAMS: Mapping[str, Program] = {
         )
     ),
     "hostname": _ALONE,
-    "printenv": Program(_NOTHING, Operands.TEXT),
+    "printenv": Program(NO_WORD, Operands.TEXT),
     "rg": Program(
         _re(rf"-[A-KM-Za-eg-y0-9]+|{_GREP_LONG}"),
         Operands.PATTERN,
@@ -185,7 +186,7 @@ PROGRAMS: Mapping[str, Program] = {
         script=_re(r"(?!.*(?:system|getline|[|@]|>(?!=)|ARG)).*"),
         risks=_re(r".*(?:system|getline|[|@]|>(?!=)).*|-[A-Za-z]*[fiElpodD].*|--.+"),
     ),
-    "sleep": Program(_NOTHING, Operands.TEXT),
+    "sleep": Program(NO_WORD, Operands.TEXT),
     "sort": Program(
         _re(
             r"-(?:[bdfgiMhnRrVsuzc]+|k[\d.,bdfgiMhnRrV]+|t.)|-[kt]"
