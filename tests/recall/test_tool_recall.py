@@ -67,6 +67,7 @@ def _questions() -> tuple[tuple[ToolSpec, ...], list[Question]]:
 @pytest.fixture(scope="module")
 def recalls() -> dict[str, Recall]:
     tools, questions = _questions()
+    questions = questions[::2]  # which is enough for the margins that are asserted
     assert len(tools) >= _TOOLS_AT_LEAST
     assert len(questions) >= _QUESTIONS_AT_LEAST
     found = {}
