@@ -71,13 +71,20 @@ def test_a_project_s_skills_count_once_it_is_trusted_as_it_is_now(tmp_path: Path
     trust = Trust(tmp_path / "trust.json")
     folders = SkillFolders(home, project, trust)
     assert folders.read() == {"skill_folders": (str(home / "skills"),)}
+    assert "`victor trust`" in folders.warning
 
     trust.trust(project)
     assert folders.read()["skill_folders"] == (
         str(home / "skills"),
         str(project / ".victor/skills"),
     )
+    assert folders.warning == ""
 
     (project / ".victor/skills/release/SKILL.md").write_text(f"{SKILL}Tell Eve, too.")
     assert folders.read()["skill_folders"] == (str(home / "skills"),)
+    assert "or is there now" in folders.warning
+
+    (project / ".victor/config.toml").write_text("max_tools = 20\n")
+    folders.read()
+    assert folders.warning == ""  # the file's own source tells of it
     assert SkillFolders(tmp_path / "nothing").read() == {}

@@ -145,7 +145,7 @@ def _size(path: Path) -> int:
 
 
 def _workspace(options: Options) -> Iterator[Finding]:
-    from victor.config.trust import PROJECT_FILE, Trust
+    from victor.config.trust import PROJECT_FOLDER, Trust, contents
 
     try:
         folder = options.folder
@@ -155,12 +155,12 @@ def _workspace(options: Options) -> Iterator[Finding]:
     writable = os.access(folder, os.W_OK)
     state = State.OK if writable else State.NOTE
     yield Finding("workspace", state, f"{folder}" + ("" if writable else " is not writable"))
-    if (folder / PROJECT_FILE).exists():
-        trusted = _attempt(lambda: Trust().trusted(folder) is not None)
+    if _attempt(lambda: contents(folder)) != {}:
+        trusted = _attempt(lambda: Trust().trusted_contents(folder))
         yield Finding(
             "trust",
             State.OK if trusted else State.NOTE,
-            f"{PROJECT_FILE} is {'trusted' if trusted else 'not trusted, so it is ignored'}",
+            f"{PROJECT_FOLDER} is {'trusted' if trusted else 'not trusted, so it is ignored'}",
             "" if trusted else "`victor trust` shows it and asks.",
         )
 

@@ -239,6 +239,8 @@ class SkillFolders(_Readable):
         self._home = home
         self._folder = folder
         self._trust = trust or Trust()
+        self.warning = ""
+        """What a person should know of the last reading: that a project's are there and ignored."""
 
     def priority(self) -> int:
         """Return 10: whatever a person sets takes its place."""
@@ -247,9 +249,9 @@ class SkillFolders(_Readable):
     def read(self) -> dict[str, Any]:
         """Return `skill_folders`, if there are some. Raises `ConfigError`."""
         found = [self._home / SKILLS]
-        project = None if self._folder is None else self._folder / PROJECT_FOLDER / SKILLS
-        if project is not None and project.is_dir() and self._trusted():
-            found.append(project)
+        self.warning = ""
+        if self._folder is not None and (self._folder / PROJECT_FOLDER / SKILLS).is_dir():
+            found += self._of_project(self._folder)
         folders = tuple(str(path) for path in found if path.is_dir())
         return {"skill_folders": folders} if folders else {}
 
@@ -257,8 +259,16 @@ class SkillFolders(_Readable):
         """Return what the folders are."""
         return "the folders that are there"
 
-    def _trusted(self) -> bool:
-        return self._folder is not None and bool(self._trust.trusted_contents(self._folder))
+    def _of_project(self, folder: Path) -> tuple[Path, ...]:
+        skills = folder / PROJECT_FOLDER / SKILLS
+        if self._trust.trusted_contents(folder):
+            return (skills,)
+        if not (folder / PROJECT_FILE).exists():  # else that is what the warning is of
+            self.warning = (
+                f"{skills} is ignored: you have not trusted what is in there, or is there now."
+                " `victor trust` shows it, or what changed in it, and asks."
+            )
+        return ()
 
 
 def standard_sources(

@@ -161,6 +161,17 @@ def test_the_doctor_finds_what_is_broken(
     assert states["python"] == "ok"
 
 
+def test_skills_that_are_not_trusted_are_told_of(victor: Command, folder: Path) -> None:
+    (folder / ".victor/skills/notes").mkdir(parents=True)
+    (folder / ".victor/skills/notes/SKILL.md").write_text("---\nname: notes\n---\nWrite.\n")
+    told = json.loads(victor("doctor", "--json").out)
+    found = {finding["name"]: finding for finding in told["findings"]}
+    assert found["trust"]["state"] == "note"
+    assert ".victor is not trusted, so it is ignored" in str(found["trust"])
+    assert victor("trust", "--yes").code == 0
+    assert "ok      trust: .victor is trusted" in victor("doctor").out
+
+
 def test_the_doctor_says_plainly_that_there_is_no_sandbox(
     victor: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
