@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,7 +23,8 @@ class ProjectInstructions(BasePromptContributor):
     """The workspace's AGENTS.md files, labelled as the project's.
 
     That of the root is part of the prompt, as it is when the session starts. Those of folders
-    below are told when a tool first works on a file there, from the root down.
+    below are told when a tool first works on a file there, from the root down; after a compaction,
+    which may have left them out, they are told again as soon as anything is.
     """
 
     name = "project_instructions"
@@ -33,8 +34,10 @@ class ProjectInstructions(BasePromptContributor):
         """Use the files in `workspace`; where one leads out of there, it is not read."""
         self._root = workspace
         self._text: str | None = None
-        self._told: set[str] = set()
-        """Folders whose file was told, or that have none."""
+        self._told: dict[str, bool] = {}
+        """Folders that a tool has worked in, and whether their file was told: some have none."""
+        self._again: tuple[str, ...] = ()
+        """Folders whose file was told before the last compaction, and not since."""
 
     def priority(self) -> int:
         """Return a place behind the environment."""
@@ -43,6 +46,8 @@ class ProjectInstructions(BasePromptContributor):
     def renew(self) -> None:
         """Read the root's file again, and tell those below again."""
         self._text = None
+        told = (folder for folder, was_told in self._told.items() if was_told)
+        self._again = tuple(dict.fromkeys((*self._again, *told)))
         self._told.clear()
 
     async def get_contribution(self, context: PromptContext) -> str:
@@ -60,20 +65,16 @@ class ProjectInstructions(BasePromptContributor):
         Raises `OSError` where there is one that cannot be read.
         """
         notes = []
-        for path in paths:
-            if path.startswith("/"):
-                continue  # outside of the workspace
-            for folder in reversed(PurePosixPath(path).parents[:-1]):
-                name = str(folder)
-                if name in self._told:
-                    continue
-                self._told.add(name)
-                text = self._read(self._root / name / FILE, LARGEST_BELOW)
-                if text:
-                    label = f"{name}/{FILE}"
-                    notes.append(
-                        f'<project_instructions file="{label}">\n{text}\n</project_instructions>'
-                    )
+        for name in (*self._again, *_folders(paths)):
+            if name in self._told:
+                continue
+            self._told[name] = False
+            text = self._read(self._root / name / FILE, LARGEST_BELOW)
+            if text:
+                self._told[name] = True
+                label = f'<project_instructions file="{name}/{FILE}">'
+                notes.append(f"{label}\n{text}\n</project_instructions>")
+        self._again = ()
         if not notes:
             return ""
         return "\n\n".join(["The project's instructions for the files at work:", *notes])
@@ -104,6 +105,13 @@ class ProjectInstructions(BasePromptContributor):
         if len(data) > largest:
             text += f"\n\n[{FILE} is longer than {largest // 1024} KB; read the file for the rest.]"
         return text
+
+
+def _folders(paths: tuple[str, ...]) -> Iterator[str]:
+    """Yield the folders of the workspace that the paths lie in, from the root down, without it."""
+    for path in paths:
+        if not path.startswith("/"):  # outside of the workspace
+            yield from map(str, reversed(PurePosixPath(path).parents[:-1]))
 
 
 class UserInstructions(BasePromptContributor):

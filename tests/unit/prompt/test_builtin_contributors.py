@@ -205,7 +205,9 @@ async def test_instructions_of_folders_below_are_told_once_from_the_root_down(
     assert "of the root" not in note
     assert await part.get_note(NOTHING, ("a/b/c/file.py",)) == ""
     part.renew()
-    assert "of a" in await part.get_note(NOTHING, ("a/x",))
+    part.renew()
+    assert await part.get_note(NOTHING, ("elsewhere/x",)) == note
+    assert await part.get_note(NOTHING, ("a/b/c/file.py",)) == ""
 
 
 async def test_nothing_is_told_of_files_outside_or_of_links_that_lead_there(tmp_path: Path) -> None:
