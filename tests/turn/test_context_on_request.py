@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from victor.agent.orchestrator import AgentOrchestrator
 from victor.cli.context_view import WIDTH, accuracy, receipt, shares, show_explanation, show_picture
 from victor.cli.desk import Desk
 from victor.cli.slash_commands import run_command
+from victor.config.settings import Settings, as_mapping
 from victor.context_picture import Counted
 from victor.errors import (
     ContextExceeded,
@@ -377,3 +378,30 @@ async def test_the_slash_commands_show_and_do_it(new: New) -> None:
     assert "Nothing was compacted." in shown
     assert "prompt of turn 5" in shown
     assert "safety of turn 1" in shown
+
+
+class OwnConfig:
+    """What an application may put in the place of Victor's: it says what holds, and no more."""
+
+    def __init__(self) -> None:
+        given = {"api_key": "very-secret-key", "permissions": {"deny": ("read(.env)",)}}
+        self._config = {**as_mapping(Settings(ephemeral=True)), **given}
+
+    def get_config(self) -> Mapping[str, Any]:
+        return self._config
+
+    async def load(self, session_id: str) -> Mapping[str, Any]:
+        return self._config
+
+
+async def test_settings_of_a_coordinator_that_explains_nothing_are_told_as_its_own(
+    new: New,
+) -> None:
+    async with new("done", config_coordinator=OwnConfig()) as orchestrator:
+        config = await orchestrator.explain("config")
+        assert {part.why for part in config.parts} == {"OwnConfig"}
+        assert "very-secret-key" not in repr(config)
+        safety = await orchestrator.explain("safety")
+        assert ("rule deny read(.env)", "OwnConfig") in {
+            (part.name, part.why) for part in safety.parts
+        }

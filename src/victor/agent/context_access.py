@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from victor.agent.attachment_access import AttachmentAccess
+from victor.agent.coordinators.config_coordinator import Explanation as ConfigExplanation
+from victor.agent.coordinators.config_coordinator import masked
 from victor.agent.request_notes import known_model
 from victor.compactions import UNDONE, before_last
 from victor.context_picture import ContextPicture, picture
@@ -150,17 +152,26 @@ class ContextAccess(AttachmentAccess):
         return Explanation(topic, "the next turn", facts, parts)
 
     def _config_explained(self) -> Explanation:
-        explain = self.config_coordinator.explain
-        found = [explain(name) for name in self.config_coordinator.get_config()]
+        found = map(self._setting_explained, self.config_coordinator.get_config())
         parts = tuple(
             Part(one.key, one.source, {"value": one.value, "overrode": one.overrode})
             for one in found
         )
         return Explanation(Topic.CONFIG, "the settings in force", parts=parts)
 
+    def _setting_explained(self, name: str) -> ConfigExplanation:
+        coordinator = self.config_coordinator
+        explain = getattr(coordinator, "explain", None)
+        if explain is None:  # A coordinator of the application's own need not know more than this.
+            source = type(coordinator).__name__
+            value = masked(name, coordinator.get_config().get(name))
+            return ConfigExplanation(name, value, source)
+        found: ConfigExplanation = explain(name)
+        return found
+
     def _rules(self) -> tuple[Part, ...]:
         """Return the rules in force, each with where it stands."""
-        told = self.config_coordinator.explain("permissions")
+        told = self._setting_explained("permissions")
         places = rule_places(told.source, told.value, told.overrode)
         kept = tuple(
             Part(f"rule {name} {text}", place, {"rule": text, "list": name})

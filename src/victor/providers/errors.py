@@ -24,6 +24,8 @@ from victor.errors import (
     RateLimitError,
 )
 
+_SHORTEST_SECRET = 4
+"""What is given as a key and is shorter is none, and would be cut out of every other word."""
 _LONGEST_DETAIL = 500
 _LONGEST_SEARCHED = 4_000
 """Characters of an error's own words that are looked at; the expressions below are slow on more."""
@@ -360,7 +362,7 @@ def _unreachable(error: Exception, site: CallSite) -> ProviderError:
 
 def _clean(text: str, site: CallSite) -> str:
     """Return `text` on one line, shortened, without the key or anything that looks like one."""
-    if site.secret:
+    if len(site.secret) >= _SHORTEST_SECRET:
         text = text.replace(site.secret, "***")
     text = " ".join(_KEY_LIKE.sub("***", text[:_LONGEST_SEARCHED]).split()).rstrip(".")
     return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 1] + "…"

@@ -218,6 +218,11 @@ def test_a_key_in_the_servers_words_is_cut_out(leak: str) -> None:
     assert "ACME_API_KEY" in error.hint
 
 
+def test_a_letter_in_the_place_of_a_key_is_left_in_the_words() -> None:
+    site = CallSite("local", "m", "http://localhost:1", secret="x")
+    assert "maximum" in str(translate(Failure(500, {"error": {"message": "maximum"}}), site))
+
+
 def test_the_key_is_not_in_the_repr_of_where_a_call_went() -> None:
     assert "very-secret-key" not in repr(SITE)
 

@@ -123,8 +123,8 @@ class ConfigCoordinator:
         claims = self._claims.get(key, ())
         if key in defaults:
             claims = (*claims, ("default", defaults[key]))
-        overrode = tuple((source, _masked(key, value)) for source, value in claims[1:])
-        return Explanation(key, _masked(key, self._config[key]), claims[0][0], overrode)
+        overrode = tuple((source, masked(key, value)) for source, value in claims[1:])
+        return Explanation(key, masked(key, self._config[key]), claims[0][0], overrode)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -169,7 +169,7 @@ class ConfigCoordinator:
         if isinstance(error, ConfigError):
             raise error
         if error is not None:
-            text = _masked("", str(error))
+            text = masked("", str(error))
             raise ConfigError(f"{name} failed: {type(error).__name__}: {text}") from error
         return _checked(name, task.result())
 
@@ -239,8 +239,8 @@ def _joined(high: Any, low: Any) -> Any:
     return high
 
 
-def _masked(key: str, value: Any) -> Any:
-    """Return the value as it may be shown: no secret, and no password inside an address."""
+def masked(key: str, value: Any) -> Any:
+    """Return the value of a setting as it may be shown: no secret, no password in an address."""
     if value is not None and _SECRET_WORDS.intersection(key.split("_")):
         return MASK
     if isinstance(value, str):
