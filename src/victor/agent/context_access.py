@@ -7,8 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from victor.agent.attachment_access import AttachmentAccess
-from victor.agent.coordinators.config_coordinator import Explanation as ConfigExplanation
-from victor.agent.coordinators.config_coordinator import masked
 from victor.agent.request_notes import known_model
 from victor.compactions import UNDONE, before_last
 from victor.context_picture import ContextPicture, picture
@@ -21,6 +19,7 @@ from victor.permissions import rule_places
 from victor.protocols import Endpoint, Mode, Record
 
 if TYPE_CHECKING:
+    from victor.agent.coordinators.config_coordinator import Explanation as SettingExplained
     from victor.agent.event_bus import EventBus
     from victor.agent.turn_loop import TurnLoop
 
@@ -159,14 +158,17 @@ class ContextAccess(AttachmentAccess):
         )
         return Explanation(Topic.CONFIG, "the settings in force", parts=parts)
 
-    def _setting_explained(self, name: str) -> ConfigExplanation:
+    def _setting_explained(self, name: str) -> SettingExplained:
+        from victor.agent.coordinators.config_coordinator import Explanation as SettingExplained
+        from victor.agent.coordinators.config_coordinator import masked
+
         coordinator = self.config_coordinator
         explain = getattr(coordinator, "explain", None)
         if explain is None:  # A coordinator of the application's own need not know more than this.
             source = type(coordinator).__name__
             value = masked(name, coordinator.get_config().get(name))
-            return ConfigExplanation(name, value, source)
-        found: ConfigExplanation = explain(name)
+            return SettingExplained(name, value, source)
+        found: SettingExplained = explain(name)
         return found
 
     def _rules(self) -> tuple[Part, ...]:
