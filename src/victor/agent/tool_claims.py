@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from victor.messages import Effect, ToolCall
 from victor.protocols import (
@@ -13,6 +14,8 @@ from victor.protocols import (
     ITool,
     ToolEnvironment,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,7 @@ class ToolClaims:
         told: Any = getattr(tool, "effect", None)
         if not callable(told):
             return tool.spec.effect
-        try:
-            return Effect(told(call.arguments))
-        except Exception:  # noqa: BLE001  # a tool of anybody's; its arguments are not checked yet
-            return tool.spec.effect
+        return _told(lambda: Effect(told(call.arguments)), tool.spec.effect)
 
     def most_seconds(self, call: ToolCall, environment: ToolEnvironment) -> float | None:
         """Return how long the call may take: what its tool says, or else the setting.
@@ -69,53 +69,44 @@ class ToolClaims:
         told: Any = getattr(self.tools.get(call.name), "most_seconds", None)
         if told is None:
             return environment.timeout
-        try:
-            seconds: float | None = told(call.arguments, environment)
-            return seconds
-        except Exception:  # noqa: BLE001  # as above
-            return environment.timeout
+        return _told(lambda: told(call.arguments, environment), environment.timeout)
 
     def _writes_plan(self, call: ToolCall, plan: Path | None) -> bool:
         """Return whether the call changes the plan, and nothing else, by its tool's own word."""
         told: Any = getattr(self.tools[call.name], "writes_only", None)
         if told is None or plan is None:
             return False
-        try:
-            return told(call.arguments, plan) is True
-        except Exception:  # noqa: BLE001  # as above
-            return False
+        return _told(lambda: told(call.arguments, plan) is True, otherwise=False)
 
     def _paths(self, call: ToolCall, environment: ToolEnvironment) -> tuple[Path, ...] | None:
         """Return what the call may change; None where the tool could not tell."""
-        try:
-            return tuple(self.tools[call.name].paths(call.arguments, environment))
-        except Exception:  # noqa: BLE001  # as above
-            return None
+        tool = self.tools[call.name]
+        return _told(lambda: tuple(tool.paths(call.arguments, environment)), None)
 
     def _targets(self, call: ToolCall) -> tuple[str, ...] | None:
         """Return whom or what the call is aimed at; nothing where its tool fails to tell."""
         told: Any = getattr(self.tools[call.name], "targets", None)
         if not callable(told):
             return None
-        try:
-            targets: tuple[str, ...] | None = told(call.arguments)
-            return targets
-        except Exception:  # noqa: BLE001  # as above
-            return ()
+        return _told(lambda: told(call.arguments), ())
 
     def _access(
         self, call: ToolCall, paths: tuple[Path, ...] | None, environment: ToolEnvironment
     ) -> Access:
         told: Any = getattr(self.tools[call.name], "access", None)
-        try:
-            if told is not None:
-                access: Access = told(call.arguments, environment)
-                return access
-        except Exception:  # noqa: BLE001  # as above
-            return Access(known=False)
+        if told is not None:
+            return _told(lambda: told(call.arguments, environment), Access(known=False))
         if paths is None:
             return Access(known=False)
         root = environment.workspace
         names = (path.relative_to(root) if path.is_relative_to(root) else path for path in paths)
         texts = (text for text in call.arguments.values() if isinstance(text, str))
         return Access(tuple(name.as_posix() for name in names) or tuple(texts))
+
+
+def _told(ask: Callable[[], T], otherwise: T) -> T:
+    """Return what a tool says of a call; `otherwise` where it fails to."""
+    try:
+        return ask()
+    except Exception:  # noqa: BLE001  # a tool of anybody's; its arguments are not checked yet
+        return otherwise

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field, with_config
 
 # pydantic refuses the one of `typing` on the oldest Python that is supported.
 from typing_extensions import TypedDict
 
 
+@with_config(extra="forbid")
 class Permissions(TypedDict, total=False):
     """Rules on tool calls, such as `read`, `shell(git status *)` or `write(docs/**)`."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # read by pydantic
 
     allow: tuple[str, ...]
     """Calls that run without asking."""
@@ -23,10 +22,9 @@ class Permissions(TypedDict, total=False):
     """Calls that never run. They win over `ask`, which wins over `allow`."""
 
 
+@with_config(extra="forbid")
 class McpSignIn(TypedDict, total=False):
     """What a server that asks for a sign-in must be told, where it does not take anybody."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # read by pydantic
 
     client_id: str
     """What Victor is registered as there."""
@@ -36,10 +34,9 @@ class McpSignIn(TypedDict, total=False):
     """The port of `http://127.0.0.1:PORT/callback` that is registered there."""
 
 
+@with_config(extra="forbid")
 class McpServer(TypedDict, total=False):
     """A server of tools: a program that is started, or an address."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # read by pydantic
 
     command: str
     args: tuple[str, ...]
@@ -62,10 +59,9 @@ class McpServer(TypedDict, total=False):
     """By tool, the arguments that say whom or what a call is aimed at."""
 
 
+@with_config(extra="forbid")
 class ModelFacts(TypedDict, total=False):
     """What is known of a model. What is left out is taken from the catalogue."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # read by pydantic
 
     context_window: Annotated[int, Field(ge=1_000)]
     max_output: Annotated[int, Field(ge=1)]

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -174,7 +175,7 @@ class Server:
                 self.failure, delay = "it ended", FIRST_DELAY
             except TimeoutError:
                 self.failure = f"it did not answer within {START_SECONDS:.0f} s"
-            except Exception as error:  # noqa: BLE001  # as above; it is tried again
+            except Exception as error:  # noqa: BLE001  # the SDK raises what its parts raise; it is tried again
                 self.failure = described(error, self.concealed)
                 if self._unsigned:
                     self.failure = self._why_unsigned()
@@ -224,7 +225,7 @@ class Server:
     async def _transport(self) -> AsyncIterator[Any]:
         options = self.options
         if options.command:
-            lost = lambda: self._wake(lost=True)  # noqa: E731  # one word
+            lost = partial(self._wake, lost=True)
             async with program(options, self._folder, self.log, lost, self._sandbox) as streams:
                 yield streams
             return
