@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,8 +18,12 @@ from victor.protocols import IProvider
 from victor.testing import ScriptedProvider
 from victor.tools.decorator import tool
 
+if TYPE_CHECKING:
+    from victor.testing.loopback import OpenAILoopback
+
 New = Callable[..., AgentOrchestrator]
 Said = Callable[..., tuple[int, str, str]]
+Serve = Callable[..., AbstractContextManager["OpenAILoopback"]]
 
 
 @pytest.fixture
@@ -38,6 +43,21 @@ def new(workspace: Path) -> New:
         return AgentOrchestrator(settings, provider or ScriptedProvider(*replies), "m", **more)
 
     return make
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Runs a server of OpenAI's protocol, which the command line finds by the environment."""
+    from victor.testing.loopback import OpenAILoopback
+
+    @contextmanager
+    def running(**how: Any) -> Iterator[OpenAILoopback]:
+        with OpenAILoopback(**how) as server:
+            monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback-secret")
+            monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+            yield server
+
+    return running
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,13 @@ from victor.testing.loopback import LoopbackReply, OpenAILoopback
 pytestmark = pytest.mark.slow
 
 Said = Callable[..., tuple[int, str, str]]
+Serve = Callable[..., AbstractContextManager[OpenAILoopback]]
 PLAN = "# Plan\n\n1. Mend `a.py`.\n"
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAILoopback]:
-    with OpenAILoopback(otherwise="Done.") as running:
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback-secret")
-        monkeypatch.setenv("OPENAI_BASE_URL", running.url)
+def server(serve: Serve) -> Iterator[OpenAILoopback]:
+    with serve(otherwise="Done.") as running:
         yield running
 
 

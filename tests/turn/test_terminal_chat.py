@@ -15,6 +15,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -107,13 +108,12 @@ class Terminal:
 
 
 Open = Callable[..., Terminal]
+Serve = Callable[..., AbstractContextManager[OpenAILoopback]]
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAILoopback]:
-    with OpenAILoopback() as running:
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback-secret")
-        monkeypatch.setenv("OPENAI_BASE_URL", running.url)
+def server(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAILoopback]:
+    with serve() as running:
         for name in ("NO_COLOR", "VICTOR_DEBUG"):
             monkeypatch.delenv(name, raising=False)
         yield running

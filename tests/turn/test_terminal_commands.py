@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from victor.testing.loopback import LoopbackReply, OpenAILoopback
 pytestmark = pytest.mark.slow
 
 Said = Callable[..., tuple[int, str, str]]
+Serve = Callable[..., AbstractContextManager[OpenAILoopback]]
 
 WORKFLOW = """
 name: greet
@@ -32,10 +34,8 @@ tasks:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAILoopback]:
-    with OpenAILoopback(otherwise="yes") as running:
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback-secret")
-        monkeypatch.setenv("OPENAI_BASE_URL", running.url)
+def server(serve: Serve) -> Iterator[OpenAILoopback]:
+    with serve(otherwise="yes") as running:
         yield running
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,17 @@ from victor.testing.loopback import LoopbackReply, OpenAILoopback
 pytestmark = pytest.mark.slow
 
 Said = Callable[..., tuple[int, str, str]]
+Serve = Callable[..., AbstractContextManager[OpenAILoopback]]
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAILoopback]:
+def server(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAILoopback]:
     def answer(request: dict[str, Any]) -> str:
         last = next(m for m in reversed(request["messages"]) if m["role"] == "user")
         words = last["content"] if isinstance(last["content"], str) else last["content"][0]["text"]
         return f"{request['model']} heard {words.split()[0]}"
 
-    with OpenAILoopback(otherwise=answer) as running:
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback-secret")
-        monkeypatch.setenv("OPENAI_BASE_URL", running.url)
+    with serve(otherwise=answer) as running:
         monkeypatch.setenv("VICTOR_PROVIDER", "openai")
         yield running
 

@@ -28,6 +28,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow, needs_mcp]
 PROGRAMS = Path(__file__).parent / "programs"
 
 
+Until = Callable[[Callable[[], bool]], Any]
+
+
 class Person:
     """Says yes, or what it is told to, and keeps the questions."""
 
@@ -77,12 +80,6 @@ async def running(
         await servers.aclose()
 
 
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not true():
-            await asyncio.sleep(0.02)
-
-
 async def named(servers: McpServers) -> dict[str, Any]:
     return {tool.spec.name: tool for tool in await servers.join()}
 
@@ -118,7 +115,7 @@ async def test_a_program_offers_its_tools(
 
 
 async def test_an_address_offers_its_tools(
-    tmp_path: Path, environment: ToolEnvironment, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, environment: ToolEnvironment, monkeypatch: pytest.MonkeyPatch, until: Until
 ) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -150,7 +147,7 @@ async def test_an_address_offers_its_tools(
 
 
 async def test_what_was_approved_is_not_asked_again_and_a_change_is_shown(
-    tmp_path: Path, environment: ToolEnvironment
+    tmp_path: Path, environment: ToolEnvironment, until: Until
 ) -> None:
     told = odd("changes", tmp_path / "changed")
     first, second = Person(), Person(Approval.REFUSED)
@@ -245,7 +242,7 @@ async def test_hostile_names_and_texts_are_made_harmless(tmp_path: Path) -> None
 
 
 async def test_a_server_that_dies_is_said_to_and_comes_back(
-    tmp_path: Path, environment: ToolEnvironment, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, environment: ToolEnvironment, monkeypatch: pytest.MonkeyPatch, until: Until
 ) -> None:
     monkeypatch.setattr(server_module, "FIRST_DELAY", 0.2)
     told = odd("dies", tmp_path / "x")
@@ -287,7 +284,7 @@ async def test_a_call_that_hangs_ends_in_time_and_the_server_goes_on(tmp_path: P
 
 
 async def test_a_server_that_does_not_start_holds_nobody_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: Until
 ) -> None:
     monkeypatch.setattr(server_module, "START_SECONDS", 1.0)
     told = {
@@ -359,7 +356,7 @@ async def test_output_without_end_ends_the_server(
 
 @pytest.mark.parametrize("how", ["child", "orphan", "stays"])
 async def test_closing_ends_the_program_and_all_that_it_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, until: Until
 ) -> None:
     monkeypatch.setattr("victor.mcp.stdio.GRACE_SECONDS", 0.2)
     pid = tmp_path / "pid"
